@@ -1,0 +1,1 @@
+"""The command ``butler``: one module for each verb, imported when that verb is run."""

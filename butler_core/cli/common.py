@@ -1,0 +1,92 @@
+"""What the verbs that open a repository share: their usual arguments and options, and reading KEY=VALUE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from butler_core.butler import Butler
+from butler_core.errors import InvalidInputError
+from butler_core.models.data_id import DataCoordinate
+from butler_core.models.names import DataIdValue, Progress
+from butler_core.models.universe import DimensionUniverse
+
+root_argument = click.argument("root")
+where_option = click.option(
+    "--where", default="", metavar="EXPRESSION", help="Condition, such as \"visit > 5 AND band = 'r'\"."
+)
+order_option = click.option("--order-by", default="", metavar="NAME,-NAME", help="Sort; '-' descends.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=0), default=None, metavar="N", help="Show no more than N."
+)
+collections_option = click.option(
+    "--collections",
+    "-c",
+    multiple=True,
+    metavar="NAME,NAME",
+    help="Collections, searched in this order; may be repeated.",
+)
+run_option = click.option(
+    "--run", default=None, metavar="NAME", help="RUN collection to write to; made if need be."
+)
+data_id_arguments = click.argument("data_id", nargs=-1, metavar="[KEY=VALUE]...")
+
+
+def split_names(values: str | Iterable[str]) -> list[str]:
+    """Split names at commas: ``a,b c`` given as one or several values."""
+    texts = [values] if isinstance(values, str) else values
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def open_butler(
+    root: str,
+    *,
+    writeable: bool = False,
+    run: str | None = None,
+    collections: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Butler:
+    """Open a repository."""
+    return Butler(
+        root, writeable=writeable, run=run, collections=split_names(collections) or None, progress=progress
+    )
+
+
+def parse_data_id(universe: DimensionUniverse, items: Sequence[str]) -> dict[str, DataIdValue]:
+    """Read KEY=VALUE arguments; values of int keys become ints where they look like one.
+
+    What does not is left to the butler: it may be an alternate key (``detector=1_53``).
+    """
+    data_id: dict[str, DataIdValue] = {}
+    for item in items:
+        key, separator, value = item.partition("=")
+        if not separator or not key:
+            raise InvalidInputError(
+                f"{item!r} is no part of a data ID.", remedy="Write KEY=VALUE, such as detector=16."
+            )
+        if key in data_id:
+            raise InvalidInputError(f"{key!r} is given twice.", remedy="Give each key once.")
+        data_id[key] = int(value) if _is_int(universe, key) and _looks_like_int(value) else value
+    return data_id
+
+
+def _is_int(universe: DimensionUniverse, key: str) -> bool:
+    """Whether a key (``detector``, ``seq_num``, ``exposure.obs_id``) has int values, as far as the universe knows."""
+    owner, _, column = key.rpartition(".")
+    if not owner and key in universe.dimensions:
+        primary_key = universe.dimensions[key].primary_key
+        return primary_key is not None and primary_key.type == "int"
+    elements = [universe.elements[owner]] if owner in universe.elements else universe.elements.values()
+    types = {info.type for element in elements for info in element.columns if info.name == (column or key)}
+    return types == {"int"}
+
+
+def _looks_like_int(value: str) -> bool:
+    digits = value[1:] if value[:1] in ("-", "+") else value
+    return digits.isascii() and digits.isdigit()
+
+
+def format_data_id(data_id: DataCoordinate) -> str:
+    """Write a data ID as it can be typed."""
+    return " ".join(f"{name}={value}" for name, value in data_id.items())

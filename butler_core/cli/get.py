@@ -1,0 +1,64 @@
+"""``butler get``: one dataset, to the terminal or a file."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+import click
+
+from butler_core import discovery
+from butler_core.cli.common import (
+    collections_option,
+    data_id_arguments,
+    open_butler,
+    parse_data_id,
+    root_argument,
+)
+from butler_core.cli.local_files import BytesSink
+from butler_core.models.dataset_ref import DatasetRef
+
+
+@click.command("get")
+@root_argument
+@click.argument("dataset_type", metavar="TYPE")
+@data_id_arguments
+@collections_option
+@click.option(
+    "--output", "-o", type=click.File("wb", lazy=True), default="-", metavar="FILE", help="Where to write it."
+)
+@click.option(
+    "--formatter",
+    default=None,
+    metavar="NAME",
+    help="How to write it; else FILE's ending says, or the storage class.",
+)
+@click.option("--storage-class", default=None, metavar="NAME", help="Read it as another type.")
+def command(
+    root: str,
+    dataset_type: str,
+    data_id: tuple[str, ...],
+    collections: tuple[str, ...],
+    output: BinaryIO,
+    formatter: str | None,
+    storage_class: str | None,
+) -> None:
+    """Find a dataset of TYPE and write it to FILE, or to standard output."""
+    with open_butler(root, collections=collections) as butler:
+        values = parse_data_id(butler.dimensions, data_id)
+        ref = butler.resolve_dataset(dataset_type, values)
+        obj = butler.get(ref, storage_class=storage_class)
+        if storage_class is not None:
+            ref = ref.with_storage_class(storage_class)
+        to_stdout = output.name in ("-", "<stdout>")
+        data = _encode(obj, ref, formatter, "" if to_stdout else PurePath(output.name).suffix)
+    output.write(data)
+    if to_stdout and output.isatty() and not data.endswith(b"\n"):
+        output.write(b"\n")  # so that the prompt begins a line; in a pipe or file the data stay as they are
+
+
+def _encode(obj: Any, ref: DatasetRef, formatter: str | None, ending: str) -> bytes:
+    name = formatter or discovery.find_formatter(ref.dataset_type.storage_class_name, ending)
+    sink = BytesSink()
+    discovery.get_formatter(name).write(obj, sink, ref, write_parameters={})
+    return sink.data

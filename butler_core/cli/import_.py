@@ -1,0 +1,59 @@
+"""``butler import``: an export of another repository, taken in chunk by chunk."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import click
+
+from butler_core.cli.common import open_butler, root_argument
+from butler_core.cli.output import json_option, print_facts
+from butler_core.cli.progress import shown_progress
+from butler_core.models.collection import SetInsertMode
+from butler_core.models.names import TransferMode
+
+
+@click.command("import")
+@root_argument
+@click.argument("export", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--transfer",
+    type=click.Choice(get_args(TransferMode)),
+    default="auto",
+    show_default=True,
+    help="How files get in.",
+)
+@click.option("--directory", default=None, metavar="DIR", help="Where the files lie, if not beside EXPORT.")
+@click.option("--skip-files", is_flag=True, help="Register the datasets as not stored; take in no file.")
+@click.option(
+    "--records",
+    type=click.Choice([mode.value for mode in SetInsertMode]),
+    default=None,
+    help="What becomes of dimension records that are there already.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@json_option
+def command(
+    root: str,
+    export: str,
+    transfer: TransferMode,
+    directory: str | None,
+    skip_files: bool,
+    records: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Take the file EXPORT into the repository ROOT.
+
+    After a failure, run it again: it goes on where it stopped.
+    """
+    with shown_progress() as progress, open_butler(root, writeable=True, progress=progress) as butler:
+        report = butler.import_(
+            export,
+            transfer=transfer,
+            directory=directory,
+            dimension_insert_mode=None if records is None else SetInsertMode(records),
+            skip_files=skip_files,
+            dry_run=dry_run,
+        )
+    print_facts(report.model_dump(mode="json"), as_json=as_json)

@@ -1,0 +1,21 @@
+"""``butler info``: what a repository is made of."""
+
+from __future__ import annotations
+
+import click
+
+from butler_core.cli.common import open_butler, root_argument
+from butler_core.cli.output import json_option, print_facts
+
+
+@click.command("info")
+@root_argument
+@json_option
+def command(root: str, as_json: bool) -> None:
+    """Show universe, backends, durability and versions of the repository ROOT."""
+    with open_butler(root) as butler:
+        facts = butler.info().model_dump(mode="json")
+    if not as_json:
+        namespace, version = facts["universe"]
+        facts["universe"] = f"{namespace} {version}"
+    print_facts(facts, as_json=as_json)

@@ -1,0 +1,172 @@
+"""Finding collections and dataset types: answered from the definitions and summaries, exactly if that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import overload
+
+from butler_core.client_cache import Definitions
+from butler_core.expressions.query import DatasetSearch, QueryDescription
+from butler_core.models.collection import CollectionInfo, CollectionType
+from butler_core.models.dataset_type import DatasetType
+from butler_core.models.names import (
+    CollectionName,
+    CollectionPattern,
+    DatasetTypeName,
+    DimensionName,
+    StorageClassName,
+)
+from butler_core.queries import DatasetTypePattern, Services
+
+
+class CollectionQuery(Sequence[CollectionName]):
+    """Names of collections; children of a flattened chain in search order."""
+
+    def __init__(self, found: Sequence[CollectionInfo]) -> None:
+        self._found = tuple(found)
+
+    def details(self) -> Iterator[CollectionInfo]:
+        """Iterate over what there is to know of each."""
+        return iter(self._found)
+
+    def summarize_types(self) -> Set[CollectionType]:
+        """Return the types that occur."""
+        return {info.type for info in self._found}
+
+    @overload
+    def __getitem__(self, index: int) -> CollectionName: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[CollectionName]: ...
+    def __getitem__(self, index: int | slice) -> CollectionName | Sequence[CollectionName]:
+        if isinstance(index, slice):
+            return [info.name for info in self._found[index]]
+        return self._found[index].name
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return f"<CollectionQuery: {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        rows = "".join(
+            f"<tr><td>{html.escape(info.name)}</td><td>{info.type.value}</td><td>{html.escape(info.doc)}</td></tr>"
+            for info in self._found
+        )
+        return f"<table><tr><th>collection</th><th>type</th><th>documentation</th></tr>{rows}</table>"
+
+
+class DatasetTypeQuery(Mapping[DatasetTypeName, DatasetType]):
+    """Dataset types by name."""
+
+    def __init__(self, found: Iterable[DatasetType]) -> None:
+        self._found = {dataset_type.name: dataset_type for dataset_type in found}
+
+    def summarize_storage_classes(self) -> Set[StorageClassName]:
+        """Return the names of their storage classes, whether or not these are installed."""
+        return {dataset_type.storage_class_name for dataset_type in self._found.values()}
+
+    def __getitem__(self, name: DatasetTypeName) -> DatasetType:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[DatasetTypeName]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return f"<DatasetTypeQuery: {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{t.name}</td><td>{', '.join(t.dimensions)}</td><td>{t.storage_class_name}</td></tr>"
+            for t in self._found.values()
+        )
+        return f"<table><tr><th>dataset type</th><th>dimensions</th><th>storage class</th></tr>{rows}</table>"
+
+
+def query_collections(
+    services: Services,
+    pattern: CollectionPattern,
+    types: Iterable[CollectionType] | CollectionType | None,
+    flatten_chains: bool,
+    include_chains: bool | None,
+    having_datasets: Iterable[DatasetTypeName] | DatasetTypeName,
+    exact: bool,
+) -> CollectionQuery:
+    """Answer `butler_core.butler.Butler.query_collections`."""
+    definitions = services.cache.refresh()
+    names = services.defaults.collections if pattern is None else definitions.match_collections(pattern)
+    if include_chains is None:
+        include_chains = not flatten_chains
+    wanted = frozenset(CollectionType) if types is None else frozenset([types] if isinstance(types, CollectionType) else types)
+    having = (having_datasets,) if isinstance(having_datasets, str) else tuple(having_datasets)
+    for name in having:
+        definitions.get_dataset_type(name)
+    found = []
+    for name in _walk(definitions, names) if flatten_chains else names:
+        info = definitions.collections[name]
+        if info.type not in wanted or (info.type is CollectionType.CHAINED and not include_chains):
+            continue
+        if all(_may_hold(definitions, name, t) and (not exact or _holds(services, name, t, definitions)) for t in having):
+            found.append(info)
+    return CollectionQuery(found)
+
+
+def query_dataset_types(
+    services: Services,
+    pattern: DatasetTypePattern,
+    dimensions: Iterable[DimensionName],
+    collections: CollectionPattern,
+    exact: bool,
+) -> DatasetTypeQuery:
+    """Answer `butler_core.butler.Butler.query_dataset_types`."""
+    definitions = services.cache.refresh()
+    group = services.universe.conform(dimensions)
+    found = [t for t in definitions.match_dataset_types(pattern) if group <= t.dimensions]
+    if collections is not ...:
+        names = services.defaults.collections if collections is None else definitions.match_collections(collections)
+        found = [
+            t
+            for t in found
+            if any(
+                _may_hold(definitions, name, t.name) and (not exact or _holds(services, name, t.name, definitions))
+                for name in names
+            )
+        ]
+    return DatasetTypeQuery(found)
+
+
+def _walk(definitions: Definitions, names: Iterable[CollectionName]) -> Iterator[CollectionName]:
+    """Chains and what is in them, each once, a chain before its children."""
+    seen: set[CollectionName] = set()
+    todo = list(names)[::-1]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            yield name
+            todo += reversed(definitions.collections[name].children or ())
+
+
+def _may_hold(definitions: Definitions, name: CollectionName, dataset_type: DatasetTypeName) -> bool:
+    summaries = definitions.snapshot.summaries
+    return any(dataset_type in summaries.get(member, ((), {}))[0] for member in definitions.flatten([name]))
+
+
+def _holds(
+    services: Services, name: CollectionName, dataset_type: DatasetTypeName, definitions: Definitions
+) -> bool:
+    page = services.registry.execute(
+        QueryDescription(
+            kind="datasets",
+            answer="any",
+            dimensions=definitions.get_dataset_type(dataset_type).dimensions.names,
+            dataset_type=dataset_type,
+            searches=(DatasetSearch(dataset_type=dataset_type, collections=(name,), find_first=False),),
+        )
+    )
+    return bool(page.rows[0][0])

@@ -1,0 +1,1 @@
+"""What each kind of backend promises: the abstract classes that plugins implement."""

@@ -1,0 +1,166 @@
+"""What exists and how it is organised: what a Registry promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from butler_core.expressions.query import QueryDescription
+from butler_core.models.batch import BatchResults, DatasetTypeRegistration, RawBatch
+from butler_core.models.collection import CollectionInfo
+from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.file_dataset import FileDataset
+from butler_core.models.journal import BatchOutcome
+from butler_core.models.names import (
+    ArtifactName,
+    CollectionName,
+    ColumnName,
+    DataIdValue,
+    DatasetTypeName,
+    DatastoreId,
+    DimensionElementName,
+    DimensionName,
+    JournalPathMap,
+)
+from butler_core.models.opaque import OpaqueTableBatch
+
+
+class QueryPage(NamedTuple):
+    """One page of a query's rows."""
+
+    columns: tuple[ColumnName, ...]
+    rows: Sequence[tuple[Any, ...]]
+    next_page: str | None
+    """Key of the next page, not an offset; None on the last."""
+    generation: int
+    dimension_records: Mapping[DimensionElementName, Sequence[tuple[Any, ...]]] = {}
+    """If asked for: the records behind the page's data IDs, each once, values in the order of `RecordShape.names`."""
+    datastore_records: OpaqueTableBatch | None = None
+    """If asked for: of the page's datasets."""
+
+
+class Expansion(NamedTuple):
+    """Refs made whole."""
+
+    refs: Sequence[DatasetRef]
+    """In input order; for existing ones, absent refs are left out."""
+    journal_paths: JournalPathMap
+    generation: int
+
+
+class RegistrySnapshot(BaseModel):
+    """What rarely changes, as of one generation: clients keep it until the generation number differs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    generation: int
+    collections: tuple[CollectionInfo, ...]
+    dataset_types: tuple[DatasetTypeRegistration, ...]
+    governors: Mapping[DimensionName, frozenset[DataIdValue]]
+    summaries: Mapping[
+        CollectionName, tuple[frozenset[DatasetTypeName], Mapping[DimensionName, frozenset[DataIdValue]]]
+    ]
+    """Dataset types and governor values that a collection may hold: may say too much, never too little."""
+
+
+class RegistryInfo(BaseModel):
+    """What a Registry is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    universe: Mapping[str, Any]
+    """As `DimensionUniverse.load` takes it."""
+    versions: Mapping[str, int]
+    """Of the parts of its schema."""
+    is_writeable: bool
+    abilities: frozenset[str]
+    """Such as temporary_tables, transactional_ddl, concurrent_writers."""
+
+
+class Registry(ABC):
+    """What exists and how it is organised.
+
+    Raises only `butler_core.errors`; safe to call from several threads.  No transaction outlives a call.
+    """
+
+    @abstractmethod
+    def info(self) -> RegistryInfo:
+        """Describe the Registry."""
+
+    @abstractmethod
+    def execute(
+        self, query: QueryDescription, *, page: str | None = None, page_size: int | None = None
+    ) -> QueryPage:
+        """Run one page of a query in its own short transaction; counts and plans come as one row."""
+
+    @abstractmethod
+    def materialize(self, query: QueryDescription) -> QueryDescription:
+        """Store a query's result, or its uploads, in a temporary table; the answer reads from it."""
+
+    @abstractmethod
+    def release(self, queries: Iterable[QueryDescription]) -> None:
+        """Drop what `materialize` made."""
+
+    @abstractmethod
+    def apply_batch(self, batch: RawBatch) -> BatchResults:
+        """Apply all of a batch or nothing, together with its outcome row.
+
+        Raises
+        ------
+        BatchFencedError
+            If a recovery fenced the batch.
+        OutcomeUnknownError
+            If the reply was lost: whether it is applied must be asked, fencing first.
+        ConflictError, NotFoundError, InvalidInputError
+            For what the batch says; nothing was applied.
+
+        A batch ID that committed before answers as it did then, as far as that was kept, and changes nothing.
+        """
+
+    @abstractmethod
+    def expand_new_dataset_refs(
+        self,
+        refs: Iterable[DatasetRef],
+        *,
+        batch_id: UUID,
+        files: Iterable[FileDataset] = (),
+        sign: bool = False,
+    ) -> Expansion:
+        """Add dimension records and predicted datastore records to refs of datasets not yet written; every ref comes back.
+
+        ``files`` says which of them come in files.  Raises `DataIdError` if a data ID names a dimension value without a record, or implied
+        values that contradict each other.
+        """
+
+    @abstractmethod
+    def expand_existing_dataset_refs(
+        self, refs: Iterable[DatasetRef], *, sign_for_get: bool = False, sign_for_unstore: bool = False
+    ) -> Expansion:
+        """Add dimension records and stored datastore records.
+
+        What is expanded already is trusted, except for unstore, which reads the primary.
+        """
+
+    @abstractmethod
+    def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
+        """Return collections, dataset types and governor values; None if still at ``known_generation``."""
+
+    @abstractmethod
+    def fence(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
+        """Insert FENCED where there is no outcome, and return what holds now."""
+
+    @abstractmethod
+    def outcomes(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
+        """Return what is known of batches, on the primary."""
+
+    @abstractmethod
+    def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Return those artifacts that any record names, read from the primary."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections; may be called again."""

@@ -1,0 +1,1 @@
+"""Frozen descriptions of what a repository holds; no module here reads or writes anything."""

@@ -1,0 +1,220 @@
+"""Dataset refs: one dataset, always with its UUID; and the UUIDs themselves."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from uuid import UUID, uuid5
+
+from butler_core.models.data_id import DataCoordinate
+from butler_core.models.dataset_type import DatasetType, StorageClassLike
+from butler_core.models.names import CollectionName, DataIdValue, OpaqueTableName, OpaqueTableValues
+
+NAMESPACE = UUID("0f1c1b8e-5f0a-5d2e-9d54-2b6f0a4c7e11")
+"""Namespace of the deterministic (version 5) UUIDs: see `deterministic_uuid` for the name hashed in it."""
+
+
+class DatasetIdMode(enum.Enum):
+    """How the UUID of a new dataset is chosen."""
+
+    UNIQUE = "unique"
+    """Version 7: random, and in order of time."""
+    DATA_ID = "data_id"
+    """Version 5 of dataset type and data ID: the same in every run and repository."""
+    DATA_ID_RUN = "data_id_run"
+    """Version 5 of dataset type, data ID and run."""
+
+
+def new_uuids(count: int) -> list[UUID]:
+    """Make version-7 UUIDs (RFC 9562): a millisecond timestamp, then 74 random bits; later ones sort later."""
+    milliseconds = time.time_ns() // 1_000_000
+    noise = os.urandom(10 * count)
+    base = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62
+    uuids = []
+    for start in range(0, 10 * count, 10):
+        bits = int.from_bytes(noise[start : start + 10], "big")
+        uuids.append(UUID(int=base | (bits >> 62 & 0xFFF) << 64 | bits & 0x3FFF_FFFF_FFFF_FFFF))
+    if count > 1:
+        uuids.sort(key=lambda uuid: uuid.int)
+    return uuids
+
+
+def new_uuid() -> UUID:
+    """Make one version-7 UUID."""
+    return new_uuids(1)[0]
+
+
+def deterministic_uuid(
+    dataset_type: str, required: Mapping[str, DataIdValue], run: CollectionName | None = None
+) -> UUID:
+    """Make the version-5 UUID of a dataset from what it means.
+
+    The name hashed in `NAMESPACE` is compact JSON, ASCII only: ``[dataset type, [[dimension, value], ...]]`` with the required
+    dimensions sorted by name, and the run as a third item if it counts.
+    """
+    parts: list[object] = [dataset_type, sorted([name, value] for name, value in required.items())]
+    if run is not None:
+        parts.append(run)
+    return uuid5(NAMESPACE, json.dumps(parts, separators=(",", ":")))
+
+
+class DatasetRef:
+    """One dataset, always with its UUID; equal by UUID, dataset type and data ID.
+
+    Parameters
+    ----------
+    uuid
+        Its identity, the same in every repository.
+    dataset_type
+        What kind of thing it is.
+    data_id
+        Values for the dataset type's dimensions.
+    run
+        The RUN collection that owns it.
+    datastore_records
+        What a datastore must know to read it, by table; None: not fetched; empty: not stored.
+    """
+
+    __slots__ = ("_data_id", "_dataset_type", "_datastore_records", "_run", "_uuid")
+
+    def __init__(
+        self,
+        uuid: UUID,
+        dataset_type: DatasetType,
+        data_id: DataCoordinate,
+        run: CollectionName,
+        datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | None = None,
+    ) -> None:
+        self._uuid: UUID | bytes = uuid
+        self._dataset_type = dataset_type
+        self._data_id: DataCoordinate | tuple[DataIdValue, ...] = data_id
+        self._run = run
+        self._datastore_records = datastore_records
+
+    @property
+    def uuid(self) -> UUID:
+        """Its identity, the same in every repository."""
+        uuid = self._uuid
+        if uuid.__class__ is bytes:
+            self._uuid = uuid = UUID(bytes=uuid)
+        return uuid  # type: ignore[return-value]
+
+    @property
+    def uuid_bytes(self) -> bytes:
+        """The 16 bytes of `uuid`, without making the object."""
+        uuid = self._uuid
+        return uuid if uuid.__class__ is bytes else uuid.bytes  # type: ignore[union-attr, return-value]
+
+    @property
+    def dataset_type(self) -> DatasetType:
+        """What kind of thing it is."""
+        return self._dataset_type
+
+    @property
+    def data_id(self) -> DataCoordinate:
+        """Values for the dataset type's dimensions."""
+        data_id = self._data_id
+        if data_id.__class__ is tuple:
+            self._data_id = data_id = DataCoordinate.from_required(self._dataset_type.dimensions, data_id)
+        return data_id  # type: ignore[return-value]
+
+    @property
+    def required_values(self) -> tuple[DataIdValue, ...]:
+        """The data ID's required values, without making the object."""
+        data_id = self._data_id
+        return data_id if data_id.__class__ is tuple else data_id.required_values  # type: ignore[union-attr, return-value]
+
+    @property
+    def run(self) -> CollectionName:
+        """The RUN collection that owns it."""
+        return self._run
+
+    @property
+    def datastore_records(self) -> Mapping[OpaqueTableName, OpaqueTableValues] | None:
+        """Its rows by table; None: not fetched; empty: not stored."""
+        records = self._datastore_records
+        return records if records is None else MappingProxyType(records)  # type: ignore[arg-type]
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether it carries dimension records and datastore records."""
+        return self._datastore_records is not None and self.data_id.is_expanded
+
+    def with_datastore_records(self, records: Mapping[OpaqueTableName, OpaqueTableValues] | None) -> DatasetRef:
+        """Return the same ref with these datastore records."""
+        return self._but(self._dataset_type, self._data_id, records)
+
+    def with_data_id(self, data_id: DataCoordinate) -> DatasetRef:
+        """Return the same ref with an equal data ID that knows more."""
+        return self._but(self._dataset_type, data_id, self._datastore_records)
+
+    def make_component(self, component: str) -> DatasetRef:
+        """Return the ref of a component: the same dataset, read in part.  `InvalidInputError` if there is none such."""
+        return self._but(self._dataset_type.make_component(component), self._data_id, self._datastore_records)
+
+    def with_storage_class(self, storage_class: StorageClassLike) -> DatasetRef:
+        """Return the same ref, to be read as another type; `InvalidInputError` unless convertible."""
+        return self._but(self._dataset_type.with_storage_class(storage_class), self._data_id, self._datastore_records)
+
+    def _but(
+        self,
+        dataset_type: DatasetType,
+        data_id: DataCoordinate | tuple[DataIdValue, ...],
+        records: Mapping[OpaqueTableName, OpaqueTableValues] | None,
+    ) -> DatasetRef:
+        ref = object.__new__(DatasetRef)
+        ref._uuid = self._uuid
+        ref._dataset_type = dataset_type
+        ref._data_id = data_id
+        ref._run = self._run
+        ref._datastore_records = records
+        return ref
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, DatasetRef):
+            return NotImplemented
+        return (
+            self.uuid_bytes == other.uuid_bytes
+            and self._dataset_type == other._dataset_type
+            and self.required_values == other.required_values
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.uuid_bytes)
+
+    def __repr__(self) -> str:
+        return f"{self._dataset_type.name}@{self.data_id} [{self._run}] ({self.uuid})"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return (
+            f"<b>{html.escape(self._dataset_type.name)}</b> in {html.escape(self._run)}<br>"
+            f"<code>{self.uuid}</code>{self.data_id._repr_html_()}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return DatasetRef, (self.uuid, self._dataset_type, self.data_id, self._run, self._datastore_records)
+
+
+def refs_from_rows(
+    dataset_type: DatasetType, rows: Iterable[tuple[bytes | UUID, CollectionName, tuple[DataIdValue, ...]]]
+) -> list[DatasetRef]:
+    """Make refs of trusted rows (UUID or its bytes, run, required values); the objects inside are made when asked for."""
+    new, cls, refs = object.__new__, DatasetRef, []
+    append = refs.append
+    for uuid, run, values in rows:
+        ref = new(cls)
+        ref._uuid = uuid
+        ref._dataset_type = dataset_type
+        ref._data_id = values
+        ref._run = run
+        ref._datastore_records = None
+        append(ref)
+    return refs

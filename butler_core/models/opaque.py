@@ -1,0 +1,121 @@
+"""Datastore records as data: the tables that a datastore asks for, and rows of them by dataset.
+
+A Registry stores these rows and understands one column of them, the artifact's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.names import ColumnName, OpaqueTableName, OpaqueTableValues
+
+
+class OpaqueColumn(BaseModel):
+    """One column of a datastore's table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ColumnName
+    type: Literal["int", "float", "string", "bool", "uuid", "bytes", "time"]
+    nullable: bool = False
+    queryable: bool = False
+    """Whether users may name it in ``where`` and ``sorted``."""
+
+
+class OpaqueTable(BaseModel):
+    """A table that a datastore needs, without the dataset's UUID, which every such table has first in its key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: OpaqueTableName
+    version: int
+    columns: tuple[OpaqueColumn, ...]
+    key: tuple[ColumnName, ...]
+    """Columns beside the UUID that make a row unique, such as ``component``."""
+    artifact_column: ColumnName | None
+    """The one column that a Registry understands: indexed, it holds an artifact's name.  None without artifacts."""
+
+
+class OpaqueTableBatch(BaseModel):
+    """Rows to insert, by table and dataset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tables: dict[OpaqueTableName, dict[UUID, OpaqueTableValues]] = Field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[OpaqueTableName, dict[UUID, OpaqueTableValues]]]:  # type: ignore[override]
+        """Iterate over the tables that have rows."""
+        return ((name, rows) for name, rows in self.tables.items() if rows)
+
+    def __bool__(self) -> bool:
+        """Whether there is any row."""
+        return any(self.tables.values())
+
+    def __getitem__(self, table_name: OpaqueTableName) -> dict[UUID, OpaqueTableValues]:
+        """Return one table's rows, none if nothing was inserted."""
+        return self.tables.get(table_name, {})
+
+    def __delitem__(self, table_name: OpaqueTableName) -> None:
+        """Forget one table's rows."""
+        self.tables.pop(table_name, None)
+
+    def insert(self, table_name: OpaqueTableName, data: Iterable[tuple[UUID, OpaqueTableValues]]) -> None:
+        """Add rows; a dataset that has some already gets these instead."""
+        self.tables.setdefault(table_name, {}).update(data)
+
+    def update(self, other: OpaqueTableBatch) -> None:
+        """Add another batch's rows; they win."""
+        for name, rows in other:
+            self.insert(name, rows.items())
+
+    def attach_to(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
+        """Return new refs that carry their rows (none: an empty mapping), in the order given."""
+        tables = list(self)
+        if len(tables) == 1:
+            ((name, rows),) = tables
+            return [
+                ref.with_datastore_records({name: values} if (values := rows.get(ref.uuid)) is not None else {})
+                for ref in refs
+            ]
+        return [
+            ref.with_datastore_records({name: rows[ref.uuid] for name, rows in tables if ref.uuid in rows})
+            for ref in refs
+        ]
+
+
+class OpaqueTableKeyBatch(BaseModel):
+    """Datasets whose rows go, by table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tables: dict[OpaqueTableName, set[UUID]] = Field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[OpaqueTableName, set[UUID]]]:  # type: ignore[override]
+        """Iterate over the tables that lose rows."""
+        return ((name, keys) for name, keys in self.tables.items() if keys)
+
+    def __bool__(self) -> bool:
+        """Whether any row goes."""
+        return any(self.tables.values())
+
+    def __getitem__(self, table_name: OpaqueTableName) -> set[UUID]:
+        """Return the datasets that lose their rows in one table."""
+        return self.tables.get(table_name, set())
+
+    def __delitem__(self, table_name: OpaqueTableName) -> None:
+        """Keep one table's rows after all."""
+        self.tables.pop(table_name, None)
+
+    def insert(self, table_name: OpaqueTableName, keys: Iterable[UUID]) -> None:
+        """Add datasets."""
+        self.tables.setdefault(table_name, set()).update(keys)
+
+    def update(self, other: OpaqueTableKeyBatch) -> None:
+        """Add another batch's datasets."""
+        for name, keys in other:
+            self.insert(name, keys)

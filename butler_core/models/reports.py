@@ -1,0 +1,82 @@
+"""What upkeep and transfers report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from butler_core.models.journal import BatchOutcome, WriterIdentity
+from butler_core.models.names import CollectionName, DatastoreId, Durability
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class TransferReport(BaseModel):
+    """What an import or transfer took in."""
+
+    model_config = _FROZEN
+
+    datasets: int = 0
+    skipped: int = 0
+    """Already there."""
+    files: int = 0
+    size_bytes: int | None = 0
+    """None where sizes are not recorded."""
+    chunks: int = 0
+    missing: tuple[UUID, ...] = ()
+    """Recorded as stored, not found."""
+
+
+class JournalInfo(BaseModel):
+    """One open journal; damaged and foreign ones have a `problem` and little else."""
+
+    model_config = _FROZEN
+
+    datastore: DatastoreId
+    name: str
+    batch_id: UUID | None
+    kind: Literal["write", "remove", "graph"] | None
+    run: CollectionName | None
+    begun: datetime | None
+    """UTC."""
+    writer: WriterIdentity | None
+    artifacts: int
+    size_bytes: int | None
+    outcome: BatchOutcome
+    problem: str = ""
+    """Why it is left alone: damaged, foreign, newer format; else empty."""
+
+
+class RecoveryReport(BaseModel):
+    """What recovery found and did."""
+
+    model_config = _FROZEN
+
+    finished: tuple[JournalInfo, ...] = ()
+    waiting: tuple[JournalInfo, ...] = ()
+    """Their writer lives, or nobody can tell."""
+    left_alone: tuple[JournalInfo, ...] = ()
+    kept: int = 0
+    """Artifacts that some record names."""
+    deleted: int = 0
+    freed_bytes: int | None = 0
+
+
+class RepositoryInfo(BaseModel):
+    """What a repository is made of."""
+
+    model_config = _FROZEN
+
+    repository_id: UUID
+    universe: tuple[str, int]
+    """Namespace and version."""
+    registry: str
+    datastores: Mapping[DatastoreId, str]
+    """Plugin names."""
+    durability: Durability
+    versions: Mapping[str, int]
+    """Of schema parts, journals and the configuration."""

@@ -1,0 +1,169 @@
+"""Recovery: bring artifacts in step with the Registry, for every journal whose writer is gone.
+
+One rule serves every kind of failure: for each artifact that a journal names, if any record names it too, it stays; if
+none does, it is deleted.  The Registry is asked only after the batch was fenced and its writer barred, so nothing that wakes up late can
+make the answer untrue.  Recovery may be killed and run again, and runs beside live writers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from butler_core.contracts.datastore import Datastore
+from butler_core.contracts.registry import Registry
+from butler_core.errors import CorruptError, IncompatibleError, NotFoundError
+from butler_core.files.names import batch_token
+from butler_core.models.journal import BatchOutcome, Journal
+from butler_core.models.reports import JournalInfo, RecoveryReport
+from butler_core.writer import WriterState, find_writer_state
+
+PATIENCE = timedelta(hours=1)
+"""How old a journal must be before recovery stops a writer of which nobody can tell whether it lives.  Courtesy, not safety:
+a writer that is stopped finds out, takes back what it made and reports it."""
+
+
+class _Tally:
+    """Collects what one recovery did."""
+
+    def __init__(self) -> None:
+        self.finished: list[JournalInfo] = []
+        self.waiting: list[JournalInfo] = []
+        self.left_alone: list[JournalInfo] = []
+        self.kept = 0
+        self.deleted = 0
+        self.freed_bytes = 0
+
+    def report(self) -> RecoveryReport:
+        return RecoveryReport(
+            finished=tuple(self.finished),
+            waiting=tuple(self.waiting),
+            left_alone=tuple(self.left_alone),
+            kept=self.kept,
+            deleted=self.deleted,
+            freed_bytes=self.freed_bytes,
+        )
+
+
+def list_journals(registry: Registry, datastore: Datastore) -> list[JournalInfo]:
+    """Describe every open journal, oldest first; damaged and foreign ones too, marked so."""
+    found = list(_read_all(datastore))
+    outcomes = registry.outcomes([journal.batch_id for _, journal, _ in found if journal is not None])
+    return [
+        _describe(datastore, name, journal, problem, outcomes[journal.batch_id] if journal else BatchOutcome.UNKNOWN)
+        for name, journal, problem in found
+    ]
+
+
+def recover(registry: Registry, datastore: Datastore, *, dry_run: bool = False) -> RecoveryReport:
+    """Finish or take back what dead writers left.
+
+    Parameters
+    ----------
+    registry
+        Decides.
+    datastore
+        Has the journals and the artifacts.
+    dry_run
+        Say what would be done, and do nothing.
+    """
+    tally = _Tally()
+    for name, journal, problem in _read_all(datastore):
+        if journal is None or problem:
+            tally.left_alone.append(_describe(datastore, name, journal, problem, BatchOutcome.UNKNOWN))
+        else:
+            _recover_one(registry, datastore, name, journal, tally, dry_run)
+    return tally.report()
+
+
+def _recover_one(
+    registry: Registry, datastore: Datastore, name: str, journal: Journal, tally: _Tally, dry_run: bool
+) -> None:
+    # Proof of death comes before anything else is read.
+    now = datetime.now(UTC)
+    state = find_writer_state(journal.writer)
+    requests_over = journal.requests_until is None or now > journal.requests_until
+    patient = state is WriterState.UNKNOWN and now - journal.begun < PATIENCE
+    batch_id = journal.batch_id
+    if state is WriterState.ALIVE or patient:
+        tally.waiting.append(_describe(datastore, name, journal, "", registry.outcomes([batch_id])[batch_id]))
+        return
+    final = requests_over and (state is WriterState.GONE or datastore.abilities.bars_writers)
+    if dry_run:
+        outcomes = registry.outcomes([batch_id])
+    else:
+        outcomes = registry.fence([batch_id])
+        datastore.delete_artifacts((), batch_id=batch_id)
+    artifacts = list(dict.fromkeys(entry.artifact for entry in journal.entries))
+    kept = registry.referenced(datastore.bridge.datastore_id, artifacts)
+    doomed = list(datastore.stat_artifacts([artifact for artifact in artifacts if artifact not in kept]))
+    tally.kept += len(kept)
+    tally.deleted += len(doomed)
+    tally.freed_bytes += sum(stat.size_bytes for stat in doomed)
+    if not dry_run:
+        datastore.delete_artifacts([(stat.artifact, stat.identity) for stat in doomed], batch_id=batch_id)
+        if final:
+            datastore.journals.drop(name)
+    info = _describe(datastore, name, journal, "", outcomes[batch_id])
+    (tally.finished if final else tally.waiting).append(info)
+
+
+def _read_all(datastore: Datastore) -> Iterator[tuple[str, Journal | None, str]]:
+    """Read every journal; say why one cannot be obeyed."""
+    for name in datastore.journals.list():
+        try:
+            journal = datastore.journals.read(name)
+        except NotFoundError:
+            continue  # dropped meanwhile by its own operation, or by another recovery
+        except (CorruptError, IncompatibleError) as error:
+            yield name, None, str(error)
+        else:
+            yield name, journal, _find_problem(datastore, journal)
+
+
+def _find_problem(datastore: Datastore, journal: Journal) -> str:
+    if journal.datastore_id != datastore.bridge.datastore_id:
+        return f"It belongs to datastore {journal.datastore_id!r}."
+    if len({entry.run for entry in journal.entries}) > 1:
+        return "It names artifacts of several RUNs."
+    if journal.kind == "write":
+        token = batch_token(journal.batch_id)
+        foreign = [entry.artifact for entry in journal.entries if token not in entry.artifact]
+        if foreign:
+            return f"It names artifacts that its batch cannot have written, such as {foreign[0]!r}."
+    if journal.kind == "graph":
+        return "It belongs to a graph, which this version cannot recover."
+    return ""
+
+
+def _describe(
+    datastore: Datastore, name: str, journal: Journal | None, problem: str, outcome: BatchOutcome
+) -> JournalInfo:
+    if journal is None:
+        return JournalInfo(
+            datastore=datastore.bridge.datastore_id,
+            name=name,
+            batch_id=None,
+            kind=None,
+            run=None,
+            begun=None,
+            writer=None,
+            artifacts=0,
+            size_bytes=None,
+            outcome=BatchOutcome.UNKNOWN,
+            problem=problem,
+        )
+    sizes = [entry.size_bytes for entry in journal.entries]
+    return JournalInfo(
+        datastore=datastore.bridge.datastore_id,
+        name=name,
+        batch_id=journal.batch_id,
+        kind=journal.kind,
+        run=journal.entries[0].run if journal.entries else None,
+        begun=journal.begun,
+        writer=journal.writer,
+        artifacts=len(sizes),
+        size_bytes=None if None in sizes else sum(size for size in sizes if size is not None),
+        outcome=outcome,
+        problem=problem,
+    )

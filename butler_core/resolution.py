@@ -1,0 +1,187 @@
+"""Arguments made whole: data IDs with their defaults, collections, and the one dataset that a data ID means."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from butler_core.client_cache import ClientCache, is_glob
+from butler_core.contracts.registry import QueryPage, Registry
+from butler_core.errors import DatasetNotFoundError, InvalidInputError
+from butler_core.expansion import make_expander
+from butler_core.expressions.query import DatasetSearch, QueryDescription
+from butler_core.models.data_id import DataCoordinate, DataId
+from butler_core.models.dataset_ref import DatasetRef, refs_from_rows
+from butler_core.models.dataset_type import DatasetType, StorageClassLike
+from butler_core.models.names import CollectionName, CollectionPattern, DataIdValue
+from butler_core.models.universe import DimensionGroup, DimensionUniverse
+
+
+class Defaults(NamedTuple):
+    """What a butler uses where a call says nothing."""
+
+    collections: tuple[CollectionName, ...]
+    run: CollectionName | None
+    data_id: DataCoordinate
+
+
+class Resolver:
+    """Completes what users leave out, for one butler."""
+
+    def __init__(self, registry: Registry, cache: ClientCache, universe: DimensionUniverse, defaults: Defaults) -> None:
+        self._registry = registry
+        self._cache = cache
+        self._universe = universe
+        self._defaults = defaults
+
+    def run(self, run: CollectionName | None) -> CollectionName:
+        """Return the RUN to write to; `InvalidInputError` if neither the call nor the butler names one."""
+        name = run if run is not None else self._defaults.run
+        if name is None:
+            raise InvalidInputError(
+                "There is no RUN to write to.", remedy="Pass run=, or open the butler with run=."
+            )
+        return name
+
+    def collections(self, pattern: CollectionPattern) -> tuple[CollectionName, ...]:
+        """Return ordered names for a search that takes the first of several; globs have no order and are refused."""
+        if pattern is None:
+            return self._defaults.collections
+        if pattern is ...:
+            items: tuple[str, ...] = ("...",)
+        else:
+            items = (pattern,) if isinstance(pattern, str) else tuple(pattern)
+        globs = [item for item in items if item == "..." or is_glob(item)]
+        if globs:
+            raise InvalidInputError(
+                f"A search for the first dataset needs collections in order, and {globs[0]!r} has none.",
+                remedy="Name the collections, or search with find_first=False.",
+            )
+        return items
+
+    def data_id(
+        self, dimensions: DimensionGroup, data_id: DataId | None, kwargs: dict[str, DataIdValue]
+    ) -> DataCoordinate:
+        """Return a data ID for these dimensions: keywords win over ``data_id``, both over the butler's defaults."""
+        defaults = self._defaults.data_id
+        return DataCoordinate.standardize(
+            data_id, dimensions=dimensions, universe=self._universe, defaults=defaults if len(defaults) else None, **kwargs
+        )
+
+    def dataset_type(self, given: DatasetType | str) -> DatasetType:
+        """Return a registered dataset type by name, or check an object against the registered one."""
+        if isinstance(given, str):
+            return self._cache.get_dataset_type(given)
+        self._cache.get_dataset_type(given.name)
+        return self._cache.current().match_dataset_types(given)[0]
+
+    def make_ref_type(self, given: DatasetType | str, storage_class: StorageClassLike | None) -> DatasetType:
+        """Return the dataset type to write or read, as another storage class if that is asked for."""
+        dataset_type = self.dataset_type(given)
+        return dataset_type if storage_class is None else dataset_type.with_storage_class(storage_class)
+
+    def find_dataset(
+        self,
+        given: DatasetType | str,
+        data_id: DataId | None,
+        collections: CollectionPattern,
+        kwargs: dict[str, Any],
+        *,
+        expand: bool = False,
+        storage_class: StorageClassLike | None = None,
+    ) -> DatasetRef | None:
+        """Find one dataset, the earliest collection's, with its datastore records; None if there is none."""
+        names = self.collections(collections)
+        for _ in range(10):
+            definitions = self._cache.current()
+            dataset_type = self.dataset_type(given)
+            parent = dataset_type if dataset_type.component is None else self.dataset_type(_parent_name(dataset_type))
+            values = self.data_id(parent.dimensions, data_id, kwargs)
+            page = self._registry.execute(
+                QueryDescription(
+                    kind="datasets",
+                    dimensions=parent.dimensions.names,
+                    dataset_type=parent.name,
+                    searches=(DatasetSearch(dataset_type=parent.name, collections=names),),
+                    data_id=tuple(zip(parent.dimensions.required, values.required_values, strict=True)),
+                    limit=1,
+                    dimension_records=expand,
+                    datastore_records=True,
+                )
+            )
+            if page.generation == definitions.generation:
+                break
+            self._cache.refresh()
+        ref = one_ref(parent, page)
+        if ref is None:
+            return None
+        if dataset_type.component is not None:
+            ref = ref.make_component(dataset_type.component)
+        return ref if storage_class is None else ref.with_storage_class(storage_class)
+
+    def get_dataset(
+        self,
+        given: DatasetType | str,
+        data_id: DataId | None,
+        collections: CollectionPattern,
+        kwargs: dict[str, Any],
+        *,
+        expand: bool = False,
+        storage_class: StorageClassLike | None = None,
+    ) -> DatasetRef:
+        """Find one dataset; `DatasetNotFoundError` says where it was looked for."""
+        ref = self.find_dataset(given, data_id, collections, kwargs, expand=expand, storage_class=storage_class)
+        if ref is not None:
+            return ref
+        names = self.collections(collections)
+        dataset_type = self.dataset_type(given)
+        wanted = self.data_id(dataset_type.dimensions, data_id, kwargs)
+        raise DatasetNotFoundError(
+            f"There is no dataset {dataset_type.name}@{wanted} in {' > '.join(names) or 'no collections at all'}.",
+            remedy=self._where_else(dataset_type, wanted)
+            if names
+            else "Pass collections=, or open the butler with collections= or run=.",
+            dataset_type=dataset_type.name,
+            data_id=dict(wanted),
+            collections=list(names),
+        )
+
+    def _where_else(self, dataset_type: DatasetType, data_id: DataCoordinate) -> str:
+        """Say which other collections have it, for the error."""
+        everywhere = tuple(
+            name for name, info in self._cache.current().collections.items() if info.children is None
+        )
+        page = self._registry.execute(
+            QueryDescription(
+                kind="datasets",
+                dimensions=dataset_type.dimensions.names,
+                dataset_type=dataset_type.name,
+                searches=(DatasetSearch(dataset_type=dataset_type.name, collections=everywhere, find_first=False),),
+                data_id=tuple(zip(dataset_type.dimensions.required, data_id.required_values, strict=True)),
+                limit=3,
+            )
+        )
+        runs = sorted({row[1] for row in page.rows})
+        if runs:
+            return f"There is one in {', '.join(runs)}: add it to collections=."
+        return "No collection has one; butler.query_datasets() shows what there is."
+
+
+def _parent_name(dataset_type: DatasetType) -> str:
+    return dataset_type.name.partition(".")[0]
+
+
+def one_ref(dataset_type: DatasetType, page: QueryPage) -> DatasetRef | None:
+    """Make the ref of a page of at most one row, with whatever records came along."""
+    refs = make_refs(dataset_type, page)
+    return refs[0] if refs else None
+
+
+def make_refs(dataset_type: DatasetType, page: QueryPage) -> list[DatasetRef]:
+    """Make the refs of a page of datasets, with whatever records came along."""
+    refs = refs_from_rows(dataset_type, ((row[0], row[1], row[2:]) for row in page.rows))
+    if page.dimension_records:
+        expand = make_expander(dataset_type.dimensions, page.dimension_records)
+        refs = [ref.with_data_id(expand(ref.required_values)) for ref in refs]
+    if page.datastore_records is not None:
+        refs = page.datastore_records.attach_to(refs)
+    return refs

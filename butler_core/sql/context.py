@@ -1,0 +1,44 @@
+"""What every part of an SQL registry works with: put together once, when the registry opens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from butler_core.contracts.bridge import DatastoreBridge
+from butler_core.models.universe import DimensionUniverse
+from butler_core.sql.catalog import CatalogCache
+from butler_core.sql.database import Database
+from butler_core.sql.opaque import OpaqueRows
+from butler_core.sql.record_fetcher import RecordFetcher
+from butler_core.sql.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class SqlContext:
+    """The parts of one open registry that reading and writing share.  Safe to use from several threads."""
+
+    database: Database
+    schema: Schema
+    universe: DimensionUniverse
+    bridges: Sequence[DatastoreBridge]
+    catalogs: CatalogCache
+    """Collections, dataset types and summaries of one generation: ``context.catalogs.current(cursor)``, in each transaction."""
+    records: RecordFetcher
+    """Dimension records by key: one statement for each element, however many keys."""
+    opaque: OpaqueRows
+    """Datastore records by dataset."""
+
+
+def make_context(database: Database, universe: DimensionUniverse, bridges: Sequence[DatastoreBridge]) -> SqlContext:
+    """Put the parts of a registry together; nothing is read from the database yet."""
+    schema = Schema(database, universe, bridges)
+    return SqlContext(
+        database=database,
+        schema=schema,
+        universe=universe,
+        bridges=tuple(bridges),
+        catalogs=CatalogCache(schema),
+        records=RecordFetcher(schema),
+        opaque=OpaqueRows(schema, bridges),
+    )

@@ -1,0 +1,239 @@
+"""What a plugin must say about its database, so that the rest of the toolkit never asks which one it is.
+
+`Database` is that short list: how to connect, begin and end transactions, name column types, bind many values in one
+parameter, and what the driver's errors mean.  Everything else in this package is written against it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.types import TypeEngine
+
+from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError
+from butler_core.sql.connections import Connections
+
+ColumnKind: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "json"]
+"""What a column of the database holds.  Regions are ``bytes``; a timespan is two columns of ``time``."""
+
+
+class Cursor(Protocol):
+    """The part of the DBAPI's cursor that the toolkit uses."""
+
+    rowcount: int
+
+    def execute(self, text: str, values: Sequence[Any] = ..., /) -> Any:
+        """Run one statement."""
+
+    def executemany(self, text: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Run one statement for each row of values."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchmany(self, size: int = ..., /) -> list[Any]:
+        """Return some rows."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class ConstraintError(ConflictError):
+    """A constraint of the database does not hold.  It is diagnosed before users see it, see `butler_core.sql.writer`."""
+
+
+class InlineRows(NamedTuple):
+    """Rows that a statement takes as parameters, whatever their number."""
+
+    source: sa.FromClause
+    """To select from; its columns are ``c0``, ``c1``, ..."""
+    parameters: tuple[str, ...]
+    """The names of the parameters that `bind` has values for."""
+    bind: Callable[[Sequence[Sequence[Any]]], tuple[Any, ...]]
+    """Turns rows into the values of `parameters`; UUIDs as in the database."""
+
+
+class InlineValues(NamedTuple):
+    """Values that a statement takes in one parameter, whatever their number: ``column.in_(values.select)``."""
+
+    select: sa.Select[Any]
+    """A selection of the values, one column."""
+    bind: Callable[[Iterable[Any]], Any]
+    """Turns the values into that of the parameter; UUIDs as in the database."""
+
+
+class Database(ABC):
+    """One database, and the short list of what differs from one kind to another.
+
+    Parameters
+    ----------
+    location
+        Names the database in errors: ``SQLite file /data/registry.sqlite3``.
+    dialect
+        Compiles SQLAlchemy's constructs; its parameter style must be positional.
+    is_writeable
+        Whether anything may be changed.
+    """
+
+    abilities: frozenset[str]
+    """Such as transactional_ddl, temporary_tables, concurrent_writers."""
+    driver_errors: tuple[type[Exception], ...]
+    """What `translate` understands."""
+
+    def __init__(self, location: str, dialect: Dialect, *, is_writeable: bool) -> None:
+        self.location = location
+        self.dialect = dialect
+        self.is_writeable = is_writeable
+        self._connections = Connections(self.connect, dialect)
+
+    # -- transactions
+
+    def read(self) -> Session:
+        """Return a context whose value is a cursor: one read-only transaction that sees one state of the database."""
+        return Session(self, self._connections, None)
+
+    def write(self, name: str = "") -> Session:
+        """Return a context whose value is a cursor: one transaction, committed unless an exception leaves the context.
+
+        Parameters
+        ----------
+        name
+            Its name in the error, should the answer to the commit be lost; a batch's ID.
+
+        Raises
+        ------
+        ForbiddenError
+            If the database was opened for reading only.
+        OutcomeUnknownError
+            If the commit may or may not have happened.
+        """
+        if not self.is_writeable:
+            raise ForbiddenError(
+                f"{self.location} was opened for reading only.",
+                remedy="Open the butler with writeable=True.",
+                code="read-only",
+            )
+        return Session(self, self._connections, name)
+
+    def close(self) -> None:
+        """Close all connections; may be called again, and a later transaction opens new ones."""
+        self._connections.close()
+
+    # -- what a plugin supplies: connections
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Open a driver's connection in autocommit mode, ready for use; called by any thread.
+
+        Raises errors of `butler_core.errors`.
+        """
+
+    @abstractmethod
+    def begin(self, cursor: Cursor, write: bool) -> None:
+        """Begin a transaction that sees one state of the database; wait for locks as long as is fair.
+
+        After it has begun, a write transaction is not refused because of what others write.
+        """
+
+    @abstractmethod
+    def translate(self, error: Exception) -> Exception:
+        """Return the error of `butler_core.errors` that stands for one of the driver; `ConstraintError` for constraints."""
+
+    # -- what a plugin supplies: SQL
+
+    @abstractmethod
+    def column_type(self, kind: ColumnKind) -> TypeEngine[Any]:
+        """Return the type of a column.  Text sorts by code point; nothing converts values on their way in or out."""
+
+    @abstractmethod
+    def table_options(self, *, is_small: bool = False) -> Mapping[str, Any]:
+        """Return keyword arguments for `sqlalchemy.Table`.
+
+        ``is_small``: rows of a few short values that are found by primary key only, so may be stored in its index.
+        """
+
+    @abstractmethod
+    def insert(self, table: sa.Table) -> Any:
+        """Return an INSERT with SQLAlchemy's ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+
+    @abstractmethod
+    def inline_values(self, parameter: str, kind: ColumnKind) -> InlineValues:
+        """Return values to compare with, bound in one parameter of this name."""
+
+    @abstractmethod
+    def inline_rows(self, name: str, kinds: Sequence[ColumnKind]) -> InlineRows:
+        """Return rows to join with; the names of their parameters begin with ``name``."""
+
+    @abstractmethod
+    def uuid_to_value(self, uuid: bytes) -> Any:
+        """Return what the database takes for a UUID, given as its 16 bytes."""
+
+    @abstractmethod
+    def uuid_from_value(self, value: Any) -> bytes | UUID:
+        """Return the UUID, or its 16 bytes, of what the database gave."""
+
+    @abstractmethod
+    def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
+        """Return the database's plan for a statement, line by line."""
+
+
+class Session:
+    """One transaction on one connection; made by `Database.read` and `Database.write`."""
+
+    __slots__ = ("_connection", "_connections", "_cursor", "_database", "_name")
+
+    def __init__(self, database: Database, connections: Connections, name: str | None) -> None:
+        self._database = database
+        self._connections = connections
+        self._name = name  # None: reads only
+
+    def __enter__(self) -> Cursor:
+        database = self._database
+        self._connection = self._connections.acquire()
+        try:
+            self._cursor: Cursor = self._connection.cursor()
+            database.begin(self._cursor, self._name is not None)
+        except BaseException as error:
+            self._connections.release(self._connection, is_good=False)
+            if isinstance(error, database.driver_errors):
+                raise database.translate(error) from error
+            raise
+        return self._cursor
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if exc is None and self._name is not None:
+            self._commit()
+            return
+        is_good = True
+        try:
+            self._cursor.execute("ROLLBACK")
+        except self._database.driver_errors:
+            is_good = False  # a connection that cannot even roll back is closed, which rolls back too
+        finally:
+            self._connections.release(self._connection, is_good=is_good)
+        if exc is not None and isinstance(exc, self._database.driver_errors):
+            raise self._database.translate(exc) from exc
+
+    def _commit(self) -> None:
+        try:
+            self._cursor.execute("COMMIT")
+        except BaseException as error:
+            self._connections.release(self._connection, is_good=False)
+            if isinstance(error, self._database.driver_errors):
+                raise OutcomeUnknownError(
+                    f"{self._database.location} did not say whether a transaction was committed: {error}",
+                    remedy="Run 'butler recover' when the database is back.",
+                    batch_id=self._name,
+                ) from error
+            raise
+        self._connections.release(self._connection, is_good=True)

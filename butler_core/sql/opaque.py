@@ -1,0 +1,178 @@
+"""Datastore records in a registry: rows that bridges make and read, and artifact names, the one thing understood of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from butler_core.contracts.bridge import DatastoreBridge
+from butler_core.errors import InvalidInputError, NotFoundError
+from butler_core.models.names import ArtifactName, DatastoreId, OpaqueTableName, OpaqueTableValues
+from butler_core.models.opaque import OpaqueTable, OpaqueTableBatch
+from butler_core.sql.database import Cursor
+from butler_core.sql.schema import Schema
+from butler_core.sql.statement import Statement
+
+
+class _TableRows:
+    """Statements for one table of records, and the conversion of its rows."""
+
+    def __init__(self, schema: Schema, bridge: DatastoreBridge, table: OpaqueTable) -> None:
+        database = self.database = schema.database
+        self.bridge = bridge
+        self.name = table.name
+        self.table = schema.opaque[table.name]
+        self.names = [column.name for column in self.table.columns]
+        self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else lambda row: (row[self.names[0]],)
+        self._uuids = [
+            position for position, column in enumerate(table.columns, start=1) if column.type == "uuid"
+        ]
+        self._bools = [
+            position for position, column in enumerate(table.columns, start=1) if column.type == "bool"
+        ]
+        uuid = self.table.c.dataset_uuid
+        datasets = database.inline_values("datasets", "uuid")
+        self._bind = datasets.bind
+        self.insert = Statement(database, database.insert(self.table), self.names)
+        self.remove = Statement(database, sa.delete(self.table).where(uuid.in_(datasets.select)), ["datasets"])
+        self.select_one = Statement(database, sa.select(self.table).where(uuid == sa.bindparam("dataset")), ["dataset"])
+        self.select_many = Statement(
+            database, sa.select(self.table).where(uuid.in_(datasets.select)), ["datasets"]
+        )
+        self.referenced: Statement | None = None
+        if table.artifact_column is not None:
+            artifacts = database.inline_values("artifacts", "string")
+            column = self.table.c[table.artifact_column]
+            self._bind_artifacts = artifacts.bind
+            self.referenced = Statement(
+                database, sa.select(column).where(column.in_(artifacts.select)).distinct(), ["artifacts"]
+            )
+
+    def to_rows(self, values: Mapping[UUID, OpaqueTableValues]) -> Iterable[tuple[Any, ...]]:
+        """Turn the bridge's values into rows for the table."""
+        pick, to_value, uuids = self._pick, self.database.uuid_to_value, self._uuids
+        for raw in self.bridge.opaque_values_to_raw(self.name, values):
+            try:
+                row = pick(raw)
+            except KeyError as error:
+                raise InvalidInputError(
+                    f"A record for table {self.name!r} of datastore {self.bridge.datastore_id!r} lacks column {error}.",
+                    remedy="Report a bug of the datastore's plugin.",
+                ) from error
+            row = (to_value(row[0].bytes), *row[1:])
+            if uuids:
+                cells = list(row)
+                for position in uuids:
+                    if cells[position] is not None:
+                        cells[position] = to_value(UUID(str(cells[position])).bytes)
+                row = tuple(cells)
+            yield row
+
+    def to_values(self, rows: Iterable[Sequence[Any]]) -> dict[UUID, OpaqueTableValues]:
+        """Turn rows of the table into the bridge's values."""
+        return self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows))
+
+    def _to_raw(self, row: Sequence[Any]) -> dict[str, Any]:
+        raw = dict(zip(self.names, row, strict=True))
+        raw["dataset_uuid"] = self._uuid(row[0])
+        for position in self._uuids:
+            if row[position] is not None:
+                raw[self.names[position]] = self._uuid(row[position])
+        for position in self._bools:
+            if row[position] is not None:
+                raw[self.names[position]] = bool(row[position])
+        return raw
+
+    def _uuid(self, value: Any) -> UUID:
+        uuid = self.database.uuid_from_value(value)
+        return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
+
+    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> dict[UUID, OpaqueTableValues]:
+        """Read the records of datasets."""
+        if len(uuids) == 1:
+            rows = self.select_one.all(cursor, (self.database.uuid_to_value(uuids[0]),))
+        else:
+            rows = self.select_many.all(cursor, (self.bind(uuids),))
+        return self.to_values(rows)
+
+    def bind(self, uuids: Iterable[bytes]) -> Any:
+        """Return the parameter that stands for datasets."""
+        return self._bind(map(self.database.uuid_to_value, uuids))
+
+    def find_referenced(self, cursor: Cursor, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Return those artifacts that a record names."""
+        if self.referenced is None:
+            return set()
+        return {name for (name,) in self.referenced.all(cursor, (self._bind_artifacts(artifacts),))}
+
+
+class OpaqueRows:
+    """Reads and writes the datastores' records.
+
+    Parameters
+    ----------
+    schema
+        Where they are.
+    bridges
+        Of the datastores.
+    """
+
+    def __init__(self, schema: Schema, bridges: Sequence[DatastoreBridge]) -> None:
+        self._tables = {
+            name: _TableRows(schema, bridge, table) for bridge in bridges for name, table in bridge.tables.items()
+        }
+
+    @property
+    def table_names(self) -> tuple[OpaqueTableName, ...]:
+        """The names of all tables."""
+        return tuple(self._tables)
+
+    def _get(self, name: OpaqueTableName) -> _TableRows:
+        table = self._tables.get(name)
+        if table is None:
+            raise NotFoundError(
+                f"This repository has no datastore with a table {name!r} of records.",
+                remedy=f"Its tables are: {', '.join(self._tables) or 'none'}.",
+                name=name,
+            )
+        return table
+
+    def insert(
+        self, cursor: Cursor, table_name: OpaqueTableName, values: Mapping[UUID, OpaqueTableValues]
+    ) -> None:
+        """Add records of datasets that have none in this table."""
+        table = self._get(table_name)
+        table.insert.execute_many(cursor, table.to_rows(values))
+
+    def remove(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Iterable[UUID]) -> None:
+        """Remove the records of datasets; those that have none are passed over."""
+        table = self._get(table_name)
+        table.remove.execute(cursor, (table.bind([uuid.bytes for uuid in uuids]),))
+
+    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> OpaqueTableBatch:
+        """Read the records of datasets, given by the bytes of their UUIDs, in every table."""
+        batch = OpaqueTableBatch()
+        if uuids:
+            for name, table in self._tables.items():
+                found = table.fetch(cursor, uuids)
+                if found:
+                    batch.tables[name] = found
+        return batch
+
+    def find_recorded(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Sequence[bytes]) -> set[UUID]:
+        """Return those datasets that have records in a table."""
+        return set(self._get(table_name).fetch(cursor, uuids)) if uuids else set()
+
+    def referenced(
+        self, cursor: Cursor, datastore: DatastoreId, artifacts: Sequence[ArtifactName]
+    ) -> set[ArtifactName]:
+        """Return those artifacts of a datastore that any record names."""
+        result: set[ArtifactName] = set()
+        for table in self._tables.values():
+            if table.bridge.datastore_id == datastore:
+                result |= table.find_referenced(cursor, artifacts)
+        return result

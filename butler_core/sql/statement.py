@@ -1,0 +1,79 @@
+"""SQL statements that are compiled once and run through the driver's cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy.sql.elements import ClauseElement
+
+from butler_core.errors import InternalError
+from butler_core.sql.database import Cursor, Database
+
+
+class Statement:
+    """One statement: its text, and how to put values in the order in which the text has them.
+
+    Parameters
+    ----------
+    database
+        Whose SQL to compile to.
+    construct
+        What SQLAlchemy makes statements of.
+    parameters
+        Names of bound parameters, in the order in which `execute` gets their values.  Other parameters of the
+        construct have values already (literals) and keep them.
+    """
+
+    __slots__ = ("_arrange", "_constants", "text")
+
+    def __init__(self, database: Database, construct: ClauseElement, parameters: Sequence[str] = ()) -> None:
+        compiled: Any = construct.compile(
+            dialect=database.dialect, compile_kwargs={"render_postcompile": True}
+        )
+        self.text: str = str(compiled)
+        order: list[str] = list(compiled.positiontup or ())
+        missing = set(parameters).difference(order)
+        if missing:
+            raise InternalError(f"The statement has no parameter {min(missing)!r}: {self.text}")
+        index = {name: position for position, name in enumerate(parameters)}
+        constants: list[Any] = []
+        for name in order:
+            if name not in index:
+                index[name] = len(index)
+                constants.append(compiled.params[name])
+        self._constants = tuple(constants)
+        positions = [index[name] for name in order]
+        self._arrange: itemgetter[int] | None = None
+        if positions != list(range(len(parameters))):
+            self._arrange = itemgetter(*positions)
+
+    def _in_order(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        arrange = self._arrange
+        if arrange is None:
+            return values
+        arranged: Any = arrange(values + self._constants)
+        return arranged if arranged.__class__ is tuple else (arranged,)
+
+    def execute(self, cursor: Cursor, values: tuple[Any, ...] = ()) -> Cursor:
+        """Run it; return the cursor, to fetch from."""
+        cursor.execute(self.text, values if self._arrange is None else self._in_order(values))
+        return cursor
+
+    def execute_many(self, cursor: Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run it for each of many rows of values."""
+        cursor.executemany(self.text, rows if self._arrange is None else map(self._in_order, rows))
+
+    def first(self, cursor: Cursor, values: tuple[Any, ...] = ()) -> Any:
+        """Run it and return the first row, or None."""
+        cursor.execute(self.text, values if self._arrange is None else self._in_order(values))
+        return cursor.fetchone()
+
+    def all(self, cursor: Cursor, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Run it and return all rows."""
+        cursor.execute(self.text, values if self._arrange is None else self._in_order(values))
+        return cursor.fetchall()
+
+    def __repr__(self) -> str:
+        return f"Statement({self.text!r})"

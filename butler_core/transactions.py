@@ -1,0 +1,249 @@
+"""The journal protocol: the one order in which journals, artifacts and Registry change.
+
+A write journals the artifacts that it may make, makes them, commits datasets and records together, and drops the
+journal.  A removal journals the artifacts that it may delete, commits, asks which of them any record still names, deletes
+the others, and drops the journal.  So at every moment an artifact without a record is named by a journal, and a record without an artifact cannot be.
+What becomes of a journal whose writer died is decided in `butler_core.recovery`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from butler_core.contracts.datastore import Datastore
+from butler_core.contracts.registry import Registry
+from butler_core.errors import (
+    ButlerError,
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
+from butler_core.models.batch import BatchResults, RawBatch
+from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.journal import JOURNAL_VERSION, BatchOutcome, Journal, JournalEntry
+from butler_core.models.names import ArtifactName, JournalPathMap
+from butler_core.models.opaque import OpaqueTableBatch
+from butler_core.writer import identify_writer
+
+# A Registry that answers with one of these says that it applied nothing.  After anything else, be it an interrupt, nobody knows.
+_REFUSED = (ConflictError, ForbiddenError, InvalidInputError, NotFoundError)
+
+
+def is_ours(artifact: ArtifactName) -> bool:
+    """Whether a recorded artifact lies under the datastore's root: one at an absolute URI is never touched."""
+    return "://" not in artifact
+
+
+def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[JournalEntry]:
+    """List the artifacts under the datastore's root that the records on refs name."""
+    refs = list(refs)
+    runs = {ref.uuid: ref.run for ref in refs}
+    entries = []
+    for name, table in datastore.bridge.tables.items():
+        if table.artifact_column is None:
+            continue
+        values = {ref.uuid: ref.datastore_records[name] for ref in refs if ref.datastore_records and name in ref.datastore_records}
+        for row in datastore.bridge.opaque_values_to_raw(name, values):
+            artifact, uuid = row[table.artifact_column], row["dataset_uuid"]
+            if is_ours(artifact):
+                entries.append(
+                    JournalEntry.model_construct(
+                        uuid=uuid,
+                        run=runs[uuid],
+                        component=row.get("component") or None,
+                        artifact=artifact,
+                        size_bytes=row.get("size_bytes"),
+                    )
+                )
+    return entries
+
+
+class _Committed(NamedTuple):
+    """What a batch answered, and an interrupt that came meanwhile and has to wait until the journals are dropped."""
+
+    results: BatchResults
+    interrupt: BaseException | None = None
+
+    def answer(self) -> BatchResults:
+        if self.interrupt is not None:
+            raise self.interrupt
+        return self.results
+
+
+class Transactions:
+    """Runs every operation of one butler in the protocol's order.
+
+    Parameters
+    ----------
+    registry
+        What commits.
+    datastore
+        What holds artifacts and journals.
+    """
+
+    def __init__(self, registry: Registry, datastore: Datastore) -> None:
+        self._registry = registry
+        self._datastore = datastore
+
+    def apply(self, batch: RawBatch) -> BatchResults:
+        """Apply a batch that concerns no artifact.
+
+        Raises `OutcomeUnknownError` if the Registry can no longer be asked whether it did.
+        """
+        return self._commit(batch).answer()
+
+    def write(
+        self,
+        batch: RawBatch,
+        refs: Sequence[DatasetRef],
+        journal_paths: JournalPathMap,
+        make: Callable[[], OpaqueTableBatch],
+    ) -> tuple[OpaqueTableBatch, BatchResults]:
+        """Make artifacts, then apply a batch with their records.
+
+        Parameters
+        ----------
+        batch
+            What else to apply; the records are added to it.
+        refs
+            Refs with predicted records: what may be made.
+        journal_paths
+            Where to journal.
+        make
+            Makes the artifacts and returns their complete records; may raise half-way.
+        """
+        entries = journal_entries(self._datastore, refs)
+        journals = self._open_journals(batch, "write", entries, journal_paths)
+        try:
+            records = make()
+            batch.opaque_table_insertions.update(records)
+            committed = self._commit(batch)
+        except OutcomeUnknownError:
+            raise  # journal and artifacts stay: only a recovery that reaches the Registry may decide
+        except BaseException as error:
+            self._undo(batch, entries, journals, error)
+            raise
+        self._drop(journals)
+        return records, committed.answer()
+
+    def remove(self, batch: RawBatch, refs: Sequence[DatasetRef], journal_paths: JournalPathMap) -> BatchResults:
+        """Apply a batch that removes records, then delete the artifacts that no record names any more.
+
+        Parameters
+        ----------
+        batch
+            What to apply; it removes the records of ``refs``.
+        refs
+            Refs with their stored records.
+        journal_paths
+            Where to journal.
+
+        Raises
+        ------
+        UnavailableError
+            If the removal is committed but artifacts could not be deleted; the journal stays and recovery ends it.
+        """
+        entries = journal_entries(self._datastore, refs)
+        journals = self._open_journals(batch, "remove", entries, journal_paths)
+        try:
+            committed = self._commit(batch)
+        except OutcomeUnknownError:
+            raise
+        except BaseException as error:
+            self._undo(batch, (), journals, error)
+            raise
+        try:
+            delete_unreferenced(self._registry, self._datastore, batch, entries)
+            self._drop(journals)
+        except (ButlerError, OSError) as error:
+            raise UnavailableError(
+                f"The removal is done in the Registry, but not all of {len(entries)} artifacts could be deleted: {error}",
+                remedy="Nothing is lost: run 'butler recover' when the store is back.",
+                batch_id=str(batch.batch_id),
+            ) from error
+        return committed.answer()
+
+    # -- steps
+
+    def _open_journals(
+        self,
+        batch: RawBatch,
+        kind: Literal["write", "remove"],
+        entries: Sequence[JournalEntry],
+        journal_paths: JournalPathMap,
+    ) -> list[str]:
+        """Write one journal for each RUN, all of them with the batch's ID."""
+        by_run: dict[str, list[JournalEntry]] = defaultdict(list)
+        for entry in entries:
+            by_run[entry.run].append(entry)
+        datastore_id = self._datastore.bridge.datastore_id
+        locations: Mapping[str, str] = journal_paths.get(datastore_id, {})
+        names: list[str] = []
+        try:
+            for run, group in by_run.items():
+                journal = Journal.model_construct(
+                    version=JOURNAL_VERSION,
+                    batch_id=batch.batch_id,
+                    datastore_id=datastore_id,
+                    kind=kind,
+                    writer=identify_writer(),
+                    begun=datetime.now(UTC),
+                    entries=tuple(group),
+                )
+                names.append(self._datastore.journals.create(locations[run], journal))
+        except BaseException as error:
+            self._undo(batch, (), names, error)
+            raise
+        return names
+
+    def _commit(self, batch: RawBatch) -> _Committed:
+        """Apply a batch; when the answer is lost, fence it before asking what became of it."""
+        try:
+            return _Committed(self._registry.apply_batch(batch))
+        except _REFUSED:
+            raise
+        except BaseException as error:
+            if self._find_outcome(batch, error) is not BatchOutcome.COMMITTED:
+                raise
+            # It is applied, so asking again only repeats the answer.
+            results = self._registry.apply_batch(batch)
+            return _Committed(results, None if isinstance(error, Exception) else error)
+
+    def _find_outcome(self, batch: RawBatch, error: BaseException) -> BatchOutcome:
+        try:
+            return self._registry.fence([batch.batch_id])[batch.batch_id]
+        except Exception as second:
+            raise OutcomeUnknownError(
+                f"The Registry did not say whether batch {batch.batch_id} was applied ({error}), and cannot be asked now ({second}).",
+                remedy="Run 'butler recover' when it is back; until then journal and artifacts stay.",
+                batch_id=str(batch.batch_id),
+            ) from error
+
+    def _undo(
+        self, batch: RawBatch, entries: Sequence[JournalEntry], journals: Sequence[str], error: BaseException
+    ) -> None:
+        """After a batch that is not applied and never will be: delete what it made, then drop its journals."""
+        try:
+            self._datastore.delete_artifacts([(entry.artifact, None) for entry in entries], batch_id=batch.batch_id)
+            self._drop(journals)
+        except (ButlerError, OSError) as second:
+            error.add_note(f"Its artifacts could not be deleted now ({second}); 'butler recover' will do that.")
+
+    def _drop(self, journals: Iterable[str]) -> None:
+        for name in journals:
+            self._datastore.journals.drop(name)
+
+
+def delete_unreferenced(
+    registry: Registry, datastore: Datastore, batch: RawBatch, entries: Iterable[JournalEntry]
+) -> None:
+    """Delete the artifacts that no record names: decided after the commit, since the last dataset of a file takes it along."""
+    names = list(dict.fromkeys(entry.artifact for entry in entries))
+    kept = registry.referenced(datastore.bridge.datastore_id, names) if names else set()
+    datastore.delete_artifacts([(name, None) for name in names if name not in kept], batch_id=batch.batch_id)

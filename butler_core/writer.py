@@ -1,0 +1,92 @@
+"""Which process writes, and whether another one that wrote is gone."""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+
+from butler_core.models.journal import WriterIdentity
+
+
+class WriterState(enum.Enum):
+    """What can be said of the process behind a journal."""
+
+    ALIVE = "alive"
+    GONE = "gone"
+    """Proved: nothing of it runs any more."""
+    UNKNOWN = "unknown"
+    """It ran elsewhere, or nobody can tell from here."""
+
+
+def identify_writer() -> WriterIdentity:
+    """Return the identity of this process."""
+    return _identify(os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _identify(pid: int) -> WriterIdentity:
+    # By process ID, so that a forked child finds its own.
+    stat = _read_stat(pid)
+    return WriterIdentity(
+        host=socket.gethostname(),
+        boot_id=_boot_id(),
+        pid_namespace=_pid_namespace(),
+        pid=pid,
+        process_start=stat[1] if stat else 0,
+    )
+
+
+def find_writer_state(writer: WriterIdentity) -> WriterState:
+    """Say whether a writer is gone.
+
+    That is proved only where its process ID still means the same: on its host, in its boot and its PID namespace.
+    """
+    here = identify_writer()
+    same_place = (writer.host, writer.boot_id, writer.pid_namespace) == (here.host, here.boot_id, here.pid_namespace)
+    if not same_place or not writer.boot_id or not writer.pid_namespace:
+        return WriterState.UNKNOWN
+    stat = _read_stat(writer.pid)
+    if stat is None:
+        return WriterState.GONE
+    state, start = stat
+    if start != writer.process_start:
+        return WriterState.GONE
+    # A zombie is gone, unless only its first thread has ended.
+    if state in "ZX" and _count_threads(writer.pid) <= 1:
+        return WriterState.GONE
+    return WriterState.ALIVE
+
+
+def _read_stat(pid: int) -> tuple[str, int] | None:
+    """Return a process's state letter and its start in ticks since boot; None if there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command's name, in parentheses, may hold anything: fields are counted after it.
+    fields = text.rpartition(")")[2].split()
+    return fields[0], int(fields[19])
+
+
+def _count_threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _pid_namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""

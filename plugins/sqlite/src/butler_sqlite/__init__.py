@@ -1,0 +1,1 @@
+"""The registry of a butler repository in an SQLite file."""

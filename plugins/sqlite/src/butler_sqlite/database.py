@@ -1,0 +1,255 @@
+"""SQLite as the SQL toolkit needs it: connections, transactions, column types, arrays in one parameter, errors."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.types import TypeEngine
+
+from butler_core.errors import (
+    CorruptError,
+    ForbiddenError,
+    InternalError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
+from butler_core.models.names import Durability
+from butler_core.sql.database import ColumnKind, ConstraintError, Cursor, Database, InlineRows, InlineValues
+from butler_sqlite.places import is_read_only_place
+
+# What a commit survives in WAL mode.  FULL syncs the log at every commit, so the commit outlives a power cut.  NORMAL
+# hands the log to the kernel and syncs at checkpoints only: the file is never damaged and a commit outlives the death of
+# any process, but a power cut may take back the last ones.
+_SYNCHRONOUS = {"power-loss": "FULL", "process": "NORMAL"}
+
+_PATIENCE_SECONDS = 30.0
+_LONGEST_NAP_SECONDS = 0.01
+
+_TYPES: dict[ColumnKind, type[TypeEngine[Any]]] = {
+    "int": sa.INTEGER,
+    "float": sa.REAL,
+    "string": sa.TEXT,
+    "bool": sa.INTEGER,
+    "bytes": sa.BLOB,
+    "uuid": sa.BLOB,
+    "time": sa.INTEGER,
+    "json": sa.TEXT,
+}
+
+
+class SqliteDatabase(Database):
+    """One SQLite file in WAL mode.
+
+    Parameters
+    ----------
+    path
+        The file, which exists.
+    durability
+        What a commit must survive.
+    is_writeable
+        Whether anything may be changed.
+    """
+
+    abilities = frozenset({"transactional_ddl", "temporary_tables"})
+    driver_errors = (sqlite3.Error, OverflowError)
+
+    def __init__(self, path: Path, durability: Durability, *, is_writeable: bool) -> None:
+        super().__init__(f"SQLite file {path}", sqlite.dialect(paramstyle="qmark"), is_writeable=is_writeable)
+        self._path = path
+        self._synchronous = _SYNCHRONOUS[durability]
+
+    # -- connections
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection; `NotFoundError` if there is no file."""
+        if not self._path.exists():
+            raise NotFoundError(
+                f"There is no {self.location}.",
+                remedy="Check the repository's path and 'registry.path' in its butler.yaml, or restore the file.",
+                path=str(self._path),
+            )
+        try:
+            return self._connect()
+        except sqlite3.Error as error:
+            raise self.translate(error) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        options = f"mode={'rw' if self.is_writeable else 'ro'}"
+        if is_read_only_place(self._path):  # where nobody can write, there is nobody to coordinate with either
+            options = "mode=ro&immutable=1"
+        connection = sqlite3.connect(
+            f"file:{quote(str(self._path))}?{options}",
+            uri=True,
+            timeout=0,  # `_patiently` waits instead
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=500,
+        )
+        try:
+            cursor = connection.cursor()
+            self._patiently(cursor, f"PRAGMA synchronous = {self._synchronous}")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.execute("PRAGMA trusted_schema = OFF")
+            cursor.execute("PRAGMA temp_store = MEMORY")
+            cursor.execute("PRAGMA cache_size = -32768")  # 32 MiB
+            cursor.execute("PRAGMA journal_size_limit = 67108864")  # a log that one huge batch blew up shrinks again
+            connection.create_function("butler_unhex", 1, bytes.fromhex, deterministic=True)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def begin(self, cursor: Cursor, write: bool) -> None:
+        """Begin a transaction; a writer takes the one lock at once, so that nothing can refuse it half-way."""
+        if write:
+            self._patiently(cursor, "BEGIN IMMEDIATE")
+            return
+        cursor.execute("BEGIN")
+        self._patiently(cursor, "SELECT 1 FROM sqlite_schema LIMIT 1")  # from here on it sees one state
+
+    def _patiently(self, cursor: Any, text: str) -> None:
+        """Run a statement that may find the file locked.
+
+        SQLite's own waiting sleeps up to 0.1 s between attempts, so those who wait long lose against those who come
+        fresh.  Short naps of random length give everyone about the same chance.
+        """
+        try:
+            cursor.execute(text)
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        nap = 0.0001
+        while True:
+            time.sleep(nap * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
+            try:
+                cursor.execute(text)
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise
+            nap = min(2 * nap, _LONGEST_NAP_SECONDS)
+
+    # -- errors
+
+    def translate(self, error: Exception) -> Exception:
+        """Return our error for one of the driver's."""
+        if isinstance(error, OverflowError):
+            return InvalidInputError(f"An integer does not fit into 64 bits: {error}.", remedy="Give a smaller one.")
+        code = getattr(error, "sqlite_errorcode", None)
+        where = self.location
+        if code == sqlite3.SQLITE_CONSTRAINT_DATATYPE:
+            return InvalidInputError(f"A value is of the wrong type: {error}.", remedy="Give a value of the column's type.")
+        match None if code is None else code & 0xFF:
+            case sqlite3.SQLITE_CONSTRAINT:
+                return ConstraintError(f"{where} refuses what contradicts its constraints: {error}.")
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return UnavailableError(
+                    f"{where} was locked by others for {_PATIENCE_SECONDS:.0f} s.",
+                    remedy="Try again; if nobody writes, look for a process that hangs (lsof, fuser).",
+                )
+            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+                return ForbiddenError(
+                    f"{where} cannot be written: {error}.",
+                    remedy="Make the file and its directory writable for this user.",
+                    code="read-only",
+                )
+            case sqlite3.SQLITE_CANTOPEN:
+                return ForbiddenError(
+                    f"{where} cannot be opened: {error}.",
+                    remedy="The file and its directory must be readable, and the directory writable, for this user.",
+                    code="read-only",
+                )
+            case sqlite3.SQLITE_FULL:
+                return UnavailableError(f"{where} cannot grow: {error}.", remedy="Free some space on its disk.")
+            case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_INTERRUPT:
+                return UnavailableError(f"{where} cannot be used now: {error}.", remedy="Check its disk, and try again.")
+            case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+                return CorruptError(f"{where} is damaged: {error}.", remedy="Restore it from a backup.")
+            case sqlite3.SQLITE_TOOBIG:
+                return InvalidInputError(f"A value is too big for SQLite: {error}.", remedy="Give less at once.")
+        return InternalError(f"{where} did not understand us: {error}.", remedy="Report a bug.")
+
+    # -- SQL
+
+    def column_type(self, kind: ColumnKind) -> TypeEngine[Any]:
+        """Return one of the types that STRICT tables know; TEXT compares bytes of UTF-8, which is by code point."""
+        return _TYPES[kind]()
+
+    def table_options(self, *, is_small: bool = False) -> Mapping[str, Any]:
+        """Return options: every table checks the types of values, small ones are stored in their primary key's index."""
+        return {"sqlite_strict": True, "sqlite_with_rowid": not is_small}
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """Return SQLite's INSERT."""
+        return sqlite.insert(table)
+
+    def inline_values(self, parameter: str, kind: ColumnKind) -> InlineValues:
+        """Return values in one JSON array."""
+        each = sa.func.json_each(sa.bindparam(parameter)).table_valued("value")
+        value: Any = each.c.value
+        if kind in ("uuid", "bytes"):
+            return InlineValues(sa.select(sa.func.butler_unhex(value)), _bind_hex)
+        return InlineValues(sa.select(value), _bind)
+
+    def inline_rows(self, name: str, kinds: Sequence[ColumnKind]) -> InlineRows:
+        """Return rows in one JSON array of arrays."""
+        each = sa.func.json_each(sa.bindparam(name)).table_valued("value")
+        columns = []
+        binary = [position for position, kind in enumerate(kinds) if kind in ("uuid", "bytes")]
+        for position in range(len(kinds)):
+            column: Any = sa.func.json_extract(each.c.value, sa.literal_column(f"'$[{position}]'"))
+            if position in binary:
+                column = sa.func.butler_unhex(column)
+            columns.append(column.label(f"c{position}"))
+
+        def bind(rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+            if binary:
+                rows = [
+                    [value.hex() if position in binary else value for position, value in enumerate(row)] for row in rows
+                ]
+            return (orjson.dumps(rows).decode(),)
+
+        return InlineRows(sa.select(*columns).subquery(name), (name,), bind)
+
+    def uuid_to_value(self, uuid: bytes) -> bytes:
+        """Return the bytes as they are."""
+        return uuid
+
+    def uuid_from_value(self, value: Any) -> bytes:
+        """Return the bytes as they are."""
+        result: bytes = value
+        return result
+
+    def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
+        """Return the plan, indented as it nests."""
+        cursor.execute(f"EXPLAIN QUERY PLAN {text}", values)
+        depths = {0: -1}
+        lines = []
+        for id_, parent, _, detail in cursor.fetchall():
+            depths[id_] = depths.get(parent, -1) + 1
+            lines.append("  " * depths[id_] + str(detail))
+        return lines
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _bind(values: Iterable[Any]) -> str:
+    return orjson.dumps(list(values)).decode()
+
+
+def _bind_hex(values: Iterable[bytes]) -> str:
+    return orjson.dumps([value.hex() for value in values]).decode()

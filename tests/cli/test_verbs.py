@@ -1,0 +1,252 @@
+"""The verbs of the command line, run one after another on one repository."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from butler_core import Butler
+from butler_core.cli.main import command
+from butler_core.testing.universe import testing_universe
+from tests.butler.conftest import populate
+
+Run = Callable[..., Result]
+DATA_ID = ("instrument=Cam", "exposure=100", "detector=2")
+
+
+def run(*arguments: str | Path, code: int = 0, stdin: str | bytes | None = None) -> Result:
+    """Run the command line, expecting an exit code."""
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], input=stdin)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def run_json(*arguments: str | Path) -> Any:
+    """Run the command line and return what it prints for programs."""
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+@pytest.fixture
+def universe(tmp_path: Path) -> Path:
+    """A universe in a file."""
+    path = tmp_path / "universe.yaml"
+    path.write_text(yaml.safe_dump(testing_universe().to_dict()))
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path, universe: Path) -> Path:
+    """A populated repository that the command line made."""
+    path = tmp_path / "repo"
+    run("create", path, "--universe", universe, "--durability", "process")
+    with Butler(path, writeable=True) as butler:
+        populate(butler)
+    return path
+
+
+@pytest.fixture
+def summary(tmp_path: Path, root: Path) -> Path:
+    """A repository with one dataset, put from a file."""
+    file = tmp_path / "summary.json"
+    file.write_text('{"seeing": 0.7}')
+    run("put", root, "summary", file, *DATA_ID, "--run", "u/me/a")
+    return root
+
+
+def test_create_says_what_it_made_and_never_twice(tmp_path, universe):
+    made = run_json("create", tmp_path / "repo", "--universe", universe)
+    assert made["registry"] == "sqlite"
+    assert made["durability"] == "power-loss"
+    assert "error: " in run("create", tmp_path / "repo", "--universe", universe, code=4).stderr
+
+
+def test_create_with_an_unknown_universe_says_what_to_install(tmp_path):
+    assert "remedy: " in run("create", tmp_path / "repo", "--universe", "no-such", code=8).stderr
+    assert not (tmp_path / "repo").exists()
+
+
+def test_info_describes_the_repository(root):
+    info = run_json("info", root)
+    universe = testing_universe()
+    assert info["universe"] == [universe.namespace, universe.version]
+    assert "sqlite" in run("info", root).stdout
+
+
+def test_a_repository_that_is_not_there_ends_with_3(tmp_path):
+    assert "no repository" in run("info", tmp_path / "nowhere", code=3).stderr
+
+
+def test_put_and_get_by_file(tmp_path, summary):
+    out = tmp_path / "out.yaml"
+    run("get", summary, "summary", *DATA_ID, "--collections", "u/me/a", "-o", out)
+    assert yaml.safe_load(out.read_text()) == {"seeing": 0.7}
+
+
+def test_put_and_get_by_standard_streams(root):
+    put = run("put", root, "summary", "-", *DATA_ID, "--run", "u/me/b", "--json", stdin='{"seeing": [1, 2]}')
+    assert json.loads(put.stdout)["data_id"] == {"instrument": "Cam", "exposure": 100, "detector": 2}
+    got = run("get", root, "summary", *DATA_ID, "-c", "u/me/b")
+    assert json.loads(got.stdout) == {"seeing": [1, 2]}
+
+
+def test_put_twice_is_a_conflict_and_missing_datasets_are_not_found(tmp_path, summary):
+    assert run(
+        "put", summary, "summary", tmp_path / "summary.json", *DATA_ID, "--run", "u/me/a", code=4
+    ).stderr
+    out = tmp_path / "out.json"
+    run(
+        "get",
+        summary,
+        "summary",
+        "instrument=Cam",
+        "exposure=101",
+        "detector=2",
+        "-c",
+        "u/me/a",
+        "-o",
+        out,
+        code=3,
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["detector"], ["=1"], ["detector=1", "detector=2"], ["detecor=1"], ["detector=x"]]
+)
+def test_a_wrong_data_id_ends_with_2(summary, wrong):
+    others = ["instrument=Cam", "exposure=100"]
+    assert "remedy: " in run("get", summary, "summary", *others, *wrong, "-c", "u/me/a", code=2).stderr
+
+
+def test_ingest_one_file_and_a_table(tmp_path, root):
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(3):
+        (files / f"{number}.json").write_text(json.dumps({"n": number}))
+    run(
+        "ingest",
+        root,
+        "summary",
+        files / "0.json",
+        "instrument=Cam",
+        "exposure=101",
+        "detector=0",
+        "--run",
+        "u/in",
+    )
+    (files / "table.csv").write_text(
+        "path,instrument,exposure,detector\n1.json,Cam,101,1\n2.json,Cam,101,2\n"
+    )
+    report = run_json(
+        "ingest", root, "summary", "--table", files / "table.csv", "--run", "u/in", "--transfer", "direct"
+    )
+    assert report == {"datasets": 2, "files": 2, "run": "u/in"}
+    assert len(run_json("query-datasets", root, "summary", "-c", "u/in")) == 3
+    got = run("get", root, "summary", "instrument=Cam", "exposure=101", "detector=2", "-c", "u/in")
+    assert json.loads(got.stdout) == {"n": 2}
+
+
+@pytest.mark.parametrize("table", ["file,detector\na,1\n", "path,detector\na\n", "path\na,1\n"])
+def test_a_malformed_table_ends_with_2_and_takes_nothing_in(tmp_path, root, table):
+    (tmp_path / "table.csv").write_text(table)
+    assert (
+        "table.csv"
+        in run("ingest", root, "summary", "--table", tmp_path / "table.csv", "--run", "r", code=2).stderr
+    )
+    assert run_json("query-datasets", root, "summary") == []
+
+
+def test_ingest_needs_a_file_or_a_table(root):
+    run("ingest", root, "summary", "--run", "r", code=2)
+
+
+def test_query_datasets(summary):
+    [found] = run_json("query-datasets", summary, "summary")
+    assert found["data_id"] == {"instrument": "Cam", "exposure": 100, "detector": 2}
+    lines = run(
+        "query-datasets", summary, "summary", "--collections", "u/me/a", "--where", "detector = 2"
+    ).stdout.splitlines()
+    assert lines[0].split() == ["run", "instrument", "exposure", "detector", "uuid"]
+    assert lines[1].split() == ["u/me/a", "Cam", "100", "2", found["uuid"]]
+    assert "summary" in run("query-datasets", summary, "sum*").stdout
+    assert "detector=2" in run("query-datasets", summary, "sum*").stdout
+    assert run_json("query-datasets", summary, "summary", "detector=3") == []
+
+
+def test_nothing_found_says_why_on_standard_error(summary):
+    result = run("query-datasets", summary, "summary", "--where", "detector = 3")
+    assert "nothing found: " in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_query_data_ids_and_records(root):
+    found = run_json(
+        "query-data-ids",
+        root,
+        "exposure,detector",
+        "instrument=Cam",
+        "--where",
+        "detector < 2",
+        "--limit",
+        "3",
+    )
+    assert len(found) == 3
+    ordered = run_json("query-data-ids", root, "detector", "--order-by", "-detector", "--limit", "2")
+    assert [row["detector"] for row in ordered] == [3, 2]
+    [record] = run_json("query-dimension-records", root, "exposure", "--where", "exposure = 101")
+    assert record["obs_id"] == "E101"
+    assert record["timespan"] == [101000, 101500]
+    assert "E101" in run("query-dimension-records", root, "exposure").stdout
+
+
+def test_a_wrong_where_shows_the_place(root):
+    assert "detector" in run("query-data-ids", root, "detector", "--where", "detector ==== 2", code=2).stderr
+
+
+def test_collections_and_chains(summary):
+    run("register-collection", summary, "u/me/chain", "--children", "u/me/a,u/me/b", code=3)
+    run("register-collection", summary, "u/me/b", "--doc", "second")
+    made = run_json("register-collection", summary, "u/me/chain", "--children", "u/me/b,u/me/a")
+    assert made == {"name": "u/me/chain", "type": "chained", "children": ["u/me/b", "u/me/a"]}
+    run("register-collection", summary, "u/me/chain", "--type", "tagged", code=4)
+    run("register-collection", summary, "u/me/run", "--type", "run", "--children", "a", code=2)
+    [chain] = run_json("query-collections", summary, "--type", "chained")
+    assert chain["children"] == ["u/me/b", "u/me/a"]
+    names = [row["name"] for row in run_json("query-collections", summary, "u/me/chain", "--flatten")]
+    assert names == ["u/me/b", "u/me/a"]
+    assert json.loads(run("get", summary, "summary", *DATA_ID, "-c", "u/me/chain").stdout) == {"seeing": 0.7}
+
+
+def test_dataset_types(root):
+    made = run_json("register-dataset-type", root, "flat", "detector", "StructuredDataDict", "--calibration")
+    assert made["dimensions"] == ["instrument", "detector"]
+    run("register-dataset-type", root, "flat", "exposure", "StructuredDataDict", code=4)
+    run("register-dataset-type", root, "bad", "no_such_dimension", "StructuredDataDict", code=2)
+    assert [row["name"] for row in run_json("query-dataset-types", root, "f*")] == ["flat"]
+    assert {row["name"] for row in run_json("query-dataset-types", root)} == {"flat", "summary"}
+
+
+def test_recover_with_nothing_to_do(summary):
+    assert run_json("recover", summary)["finished"] == []
+    assert "deleted" in run("recover", summary, "--dry-run").stdout
+
+
+def test_plugins_lists_and_checks():
+    names = {(row["kind"], row["name"]) for row in run_json("plugins")}
+    assert {("registry", "sqlite"), ("datastore", "posix"), ("formatter", "json")} <= names
+    checked = json.loads(run("plugins", "--check", "--json").stdout)
+    assert {row["state"] for row in checked} == {"ok"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_root_is_told(tmp_path, universe):
+    place = tmp_path / "locked"
+    place.mkdir(mode=0o500)
+    run("create", place / "repo", "--universe", universe, code=5)
