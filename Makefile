@@ -57,7 +57,7 @@ $(PEER_INSTALLED):
 	@touch $@
 
 demo: $(INSTALLED)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python contrib/rubin/demo.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python contrib/rubin/demo.py demo-repo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto $(PYTEST_FLAGS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from butler_core.contracts.datastore import GetRequest
+from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
 from butler_core.models.names import (
@@ -38,8 +39,7 @@ from butler_core.models.names import (
     UriExpression,
 )
 from butler_core.models.record import DimensionRecord
-from butler_core.queries import DatasetTypePattern, OrderBy
-from butler_core.where import Where
+from butler_core.queries import DatasetTypePattern
 
 DatasetTypeLike: TypeAlias = DatasetType | DatasetTypeName
 DimensionData: TypeAlias = DimensionRecord | Mapping[ColumnName, Any]

@@ -71,7 +71,9 @@ class BatchHelper:
     def results(self) -> BatchResults:
         """What the batch found and did; `InvalidInputError` before it was applied."""
         if self._results is None:
-            raise InvalidInputError("The batch is not applied yet.", remedy="Ask after its context has ended.")
+            raise InvalidInputError(
+                "The batch is not applied yet.", remedy="Ask after its context has ended."
+            )
         return self._results
 
     # -- collections
@@ -107,7 +109,9 @@ class BatchHelper:
         Positions, counted from 0, only with REMOVE.  ``flatten`` puts children of chains in their place.  A cycle is refused.
         """
         if isinstance(children, str):
-            raise InvalidInputError(f"Children are a sequence, not {children!r}.", remedy=f"Give [{children!r}].")
+            raise InvalidInputError(
+                f"Children are a sequence, not {children!r}.", remedy=f"Give [{children!r}]."
+            )
         if mode is not SequenceEditMode.REMOVE and any(isinstance(child, int) for child in children):
             raise InvalidInputError("Positions can only be removed.", remedy="Give names of collections.")
         self._raw.collection_edits.append(
@@ -123,7 +127,9 @@ class BatchHelper:
     ) -> None:
         """Change the membership of a TAGGED collection; it holds at most one dataset per type and data ID."""
         self._raw.collection_edits.append(
-            TaggedCollectionEdit(collection=collection, datasets=frozenset(ref.uuid for ref in refs), mode=mode)
+            TaggedCollectionEdit(
+                collection=collection, datasets=frozenset(ref.uuid for ref in refs), mode=mode
+            )
         )
 
     # -- dataset types
@@ -146,7 +152,9 @@ class BatchHelper:
         InvalidInputError
             If parts are missing or given twice, or the type is a component's.
         """
-        dataset_type = self._make_dataset_type(dataset_type_or_name, dimensions, storage_class, is_calibration)
+        dataset_type = self._make_dataset_type(
+            dataset_type_or_name, dimensions, storage_class, is_calibration
+        )
         if dataset_type.component is not None:
             raise InvalidInputError(
                 f"{dataset_type.name!r} is a component's type, which comes with its parent.",
@@ -160,7 +168,9 @@ class BatchHelper:
                 remedy="Choose one definition.",
             )
         if dataset_type.name in self._raw.dataset_type_removals:
-            raise ConflictError(f"Dataset type {dataset_type.name!r} is removed in this batch.", remedy="Use two batches.")
+            raise ConflictError(
+                f"Dataset type {dataset_type.name!r} is removed in this batch.", remedy="Use two batches."
+            )
         self._raw.dataset_type_registrations[dataset_type.name] = registration
         return dataset_type
 
@@ -174,7 +184,8 @@ class BatchHelper:
         if isinstance(given, DatasetType):
             if dimensions is not None or storage_class is not None or is_calibration is not None:
                 raise InvalidInputError(
-                    f"Dataset type {given.name!r} is given whole and in parts.", remedy="Give one or the other."
+                    f"Dataset type {given.name!r} is given whole and in parts.",
+                    remedy="Give one or the other.",
                 )
             return given
         if dimensions is None or storage_class is None:
@@ -244,7 +255,8 @@ class BatchHelper:
             return self._raw.dimension_syncs[element]
         except KeyError:
             raise InvalidInputError(
-                f"This batch synchronises no record of {element!r}.", remedy="Call sync_dimension_data() before."
+                f"This batch synchronises no record of {element!r}.",
+                remedy="Call sync_dimension_data() before.",
             ) from None
 
     def sync_dimension_data(
@@ -254,14 +266,17 @@ class BatchHelper:
         if isinstance(record, DimensionRecord):
             element = record.element.name
         elif element is None:
-            raise InvalidInputError("A mapping does not say which element it is a record of.", remedy="Pass element=.")
+            raise InvalidInputError(
+                "A mapping does not say which element it is a record of.", remedy="Pass element=."
+            )
         (made,) = record_shape(self.butler.dimensions, element).make_many([record])
         sync = self._raw.dimension_syncs.get(element)
         if sync is None:
             sync = DimensionDataSync(element=element, update=update)
         elif sync.update is not update:
             raise ConflictError(
-                f"Records of {element} are synchronised with update={sync.update} in this batch.", remedy="Use two batches."
+                f"Records of {element} are synchronised with update={sync.update} in this batch.",
+                remedy="Use two batches.",
             )
         sync.records.append(made.to_raw())
         self._raw.dimension_syncs[element] = sync
@@ -270,7 +285,7 @@ class BatchHelper:
 def check_collection_name(name: CollectionName) -> None:
     """Refuse names that would be taken for a pattern, or that no path and no command line can hold."""
     problem = ""
-    if not isinstance(name, str) or not name:
+    if not name:
         problem = "is no name"
     elif len(name) > 255:
         problem = f"has {len(name)} characters, and 255 is the most"
@@ -280,6 +295,7 @@ def check_collection_name(name: CollectionName) -> None:
         problem = "has an empty part, '.' or '..' between slashes"
     if problem:
         raise InvalidInputError(
-            f"Collection name {name!r} {problem}.", remedy="Use names such as 'u/me/first', without blanks and '*?[],'."
+            f"Collection name {name!r} {problem}.",
+            remedy="Use names such as 'u/me/first', without blanks and '*?[],'.",
         )
     to_string(name)

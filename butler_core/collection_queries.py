@@ -102,7 +102,11 @@ def query_collections(
     names = services.defaults.collections if pattern is None else definitions.match_collections(pattern)
     if include_chains is None:
         include_chains = not flatten_chains
-    wanted = frozenset(CollectionType) if types is None else frozenset([types] if isinstance(types, CollectionType) else types)
+    wanted = (
+        frozenset(CollectionType)
+        if types is None
+        else frozenset([types] if isinstance(types, CollectionType) else types)
+    )
     having = (having_datasets,) if isinstance(having_datasets, str) else tuple(having_datasets)
     for name in having:
         definitions.get_dataset_type(name)
@@ -111,7 +115,10 @@ def query_collections(
         info = definitions.collections[name]
         if info.type not in wanted or (info.type is CollectionType.CHAINED and not include_chains):
             continue
-        if all(_may_hold(definitions, name, t) and (not exact or _holds(services, name, t, definitions)) for t in having):
+        if all(
+            _may_hold(definitions, name, t) and (not exact or _holds(services, name, t, definitions))
+            for t in having
+        ):
             found.append(info)
     return CollectionQuery(found)
 
@@ -128,12 +135,17 @@ def query_dataset_types(
     group = services.universe.conform(dimensions)
     found = [t for t in definitions.match_dataset_types(pattern) if group <= t.dimensions]
     if collections is not ...:
-        names = services.defaults.collections if collections is None else definitions.match_collections(collections)
+        names = (
+            services.defaults.collections
+            if collections is None
+            else definitions.match_collections(collections)
+        )
         found = [
             t
             for t in found
             if any(
-                _may_hold(definitions, name, t.name) and (not exact or _holds(services, name, t.name, definitions))
+                _may_hold(definitions, name, t.name)
+                and (not exact or _holds(services, name, t.name, definitions))
                 for name in names
             )
         ]

@@ -21,7 +21,9 @@ class DatastoreButler(LimitedButler):
         """Return refs with their datastore records, in order; None for a dataset that is not known."""
         for ref in refs:
             if ref.datastore_records is None:
-                raise InvalidInputError(f"{ref} is not expanded.", remedy="Expand it with a full butler first.")
+                raise InvalidInputError(
+                    f"{ref} is not expanded.", remedy="Expand it with a full butler first."
+                )
         return list(refs)
 
     def get_many(self, arg: Iterable[GetRequest], /) -> Iterator[GetResult]:
@@ -48,12 +50,17 @@ class DatastoreButler(LimitedButler):
         for result in self._datastore.get_many_uris([ref for _, ref in stored], signed=signed):
             yield result._replace(index=stored[result.index][0])
 
-    def exists_many(self, refs: Iterable[DatasetRef], *, check_artifact: bool = False) -> list[DatasetExistence]:
+    def exists_many(
+        self, refs: Iterable[DatasetRef], *, check_artifact: bool = False
+    ) -> list[DatasetExistence]:
         """Say where each dataset stands: see `LimitedButler.exists_many`."""
         found = self._with_records(list(refs))
         existences = [_recorded(ref) for ref in found]
         if check_artifact:
-            artifacts = [self._artifacts(ref) if existence else () for ref, existence in zip(found, existences, strict=True)]
+            artifacts = [
+                self._artifacts(ref) if existence else ()
+                for ref, existence in zip(found, existences, strict=True)
+            ]
             wanted = {artifact for names in artifacts for artifact in names}
             there = {stat.artifact for stat in self._datastore.stat_artifacts(wanted)}
             for index, names in enumerate(artifacts):
@@ -66,7 +73,9 @@ class DatastoreButler(LimitedButler):
         names = []
         for table_name, table in self._datastore.bridge.tables.items():
             if table.artifact_column is not None and table_name in records and ref is not None:
-                rows = self._datastore.bridge.opaque_values_to_raw(table_name, {ref.uuid: records[table_name]})
+                rows = self._datastore.bridge.opaque_values_to_raw(
+                    table_name, {ref.uuid: records[table_name]}
+                )
                 names += [row[table.artifact_column] for row in rows]
         return names
 

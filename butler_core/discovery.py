@@ -8,11 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, overload
 
-import pluggy
-
-from butler_core import hookspecs
 from butler_core.contracts.formatter import Formatter
 from butler_core.contracts.geometry import Geometry
 from butler_core.contracts.journal import JournalStore
@@ -24,25 +21,7 @@ from butler_core.installed import Announcement, Installed, PluginInfo, PluginKin
 from butler_core.models import lookup
 from butler_core.models.names import FormatterName, StorageClassName, Uri
 from butler_core.models.storage_class import StorageClass
-
-
-class _Hook(NamedTuple):
-    """How plugins of one kind are asked, and what they answer with."""
-
-    function: str
-    answer: type[Any]
-
-
-_HOOKS: dict[str, _Hook] = {
-    "registry": _Hook("butler_registries", RegistryBackend),
-    "datastore": _Hook("butler_datastores", DatastoreBackend),
-    "formatter": _Hook("butler_formatters", Backend),
-    "journal": _Hook("butler_journals", Backend),
-    "universe": _Hook("butler_universes", Backend),
-    "geometry": _Hook("butler_geometries", Backend),
-    "reader": _Hook("butler_readers", Backend),
-}
-_STORAGE_CLASSES = _Hook("butler_storage_classes", StorageClassDescription)
+from butler_core.plugin_calls import STORAGE_CLASSES, ask, describe
 
 
 class Plugins:
@@ -62,6 +41,7 @@ class Plugins:
         self._opened: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
         self.storage_classes = StorageClasses(self)
+        self.default_formatters = DefaultFormatters(self)
 
     @property
     def installed(self) -> Installed:
@@ -87,7 +67,7 @@ class Plugins:
                 announcement = self.installed.find(kind, name) or self.rescan().find(kind, name)
                 if announcement is None:
                     self.installed.refuse_unknown(kind, name)
-                self._descriptions[kind, name] = _describe(announcement)
+                self._descriptions[kind, name] = describe(announcement)
         return self._descriptions[kind, name]
 
     def open(self, kind: PluginKind, name: str) -> Any:
@@ -102,19 +82,13 @@ class Plugins:
     def find_formatter(self, storage_class: StorageClassName, extension: str) -> FormatterName:
         """Return the name of a formatter; see `find_formatter`."""
         problems: list[PluginError] = []
-        matching: list[tuple[bool, bool, FormatterName]] = []
-        for announcement in self.installed.of_kind("formatter", problems):
-            try:
-                formatter: Formatter = self.open("formatter", announcement.name)
-                ending = formatter.extension({})
-            except PluginError as error:
-                problems.append(error)
-                continue
+        matching: list[tuple[bool, FormatterName]] = []
+        for name, formatter in self.formatters(problems):
             writes_it = storage_class in formatter.abilities.storage_classes
-            if ending == extension if extension else writes_it:
-                matching.append((not writes_it, not announcement.is_core, announcement.name))
+            if formatter.extension({}) == extension if extension else writes_it:
+                matching.append((writes_it, name))
         if matching:
-            return min(matching)[2]
+            return max(matching, key=lambda found: found[0])[1]  # the first of the best
         wanted = f"files that end in {extension!r}" if extension else f"the storage class {storage_class!r}"
         raise _with_causes(
             NotFoundError(
@@ -123,6 +97,15 @@ class Plugins:
             ),
             problems,
         )
+
+    def formatters(self, problems: list[PluginError]) -> Iterator[tuple[FormatterName, Formatter]]:
+        """Yield every formatter that can be used, the core's first, then by name; note what cannot be used."""
+        usable = self.installed.of_kind("formatter", problems)
+        for announcement in sorted(usable, key=lambda announcement: not announcement.is_core):
+            try:
+                yield announcement.name, self.open("formatter", announcement.name)
+            except PluginError as error:
+                problems.append(error)
 
     def find_reader(self, path: Uri, header: bytes) -> ForeignExportReader:
         """Return the reader of a foreign export, chosen by its name and first bytes; see `find_reader`."""
@@ -156,7 +139,7 @@ class Plugins:
         try:
             announcement = self.installed.find(info.kind, info.name)
             if announcement is not None:
-                _describe(announcement)
+                describe(announcement)
         except PluginError as error:
             return info._replace(state="broken", reason=f"{error} {error.remedy}")
         return info
@@ -197,6 +180,13 @@ class StorageClasses(Mapping[StorageClassName, StorageClass]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._found or name in set(self)
+
+    def get(self, name: StorageClassName, default: Any = None) -> Any:
+        """Return a storage class, or something else if there is none of this name."""
+        try:
+            return self[name]
+        except NotFoundError:
+            return default
 
     def __iter__(self) -> Iterator[StorageClassName]:
         return iter(sorted({*self._offers(True, []), *self._offers(False, [])}))
@@ -243,7 +233,7 @@ class StorageClasses(Mapping[StorageClassName, StorageClass]):
         offers: dict[StorageClassName, dict[str, StorageClassDescription]] = {}
         for module in self._modules(problems):
             try:
-                answers = _ask(module, _STORAGE_CLASSES) if module.is_core == of_core else []
+                answers = ask(module, STORAGE_CLASSES) if module.is_core == of_core else []
             except PluginError as error:
                 problems.append(error)
                 continue
@@ -259,54 +249,29 @@ class StorageClasses(Mapping[StorageClassName, StorageClass]):
         return modules.values()
 
 
-def _ask(announcement: Announcement, hook: _Hook) -> list[Any]:
-    """Import one plugin and call one of its hooks; a hook that it does not implement answers nothing.
+class DefaultFormatters(Mapping[StorageClassName, FormatterName]):
+    """Who writes a storage class when nobody chose: the first formatter that offers to, the core's before others."""
 
-    The plugin gets a manager of its own, so that asking it runs nobody else's code.
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._found: dict[StorageClassName, FormatterName] = {}
 
-    Raises `PluginError`, with the cause chained, whatever goes wrong.
-    """
-    try:
-        manager = pluggy.PluginManager("butler")
-        manager.add_hookspecs(hookspecs)
-        manager.register(announcement.import_module())
-        answers = [answer for answers in getattr(manager.hook, hook.function)() for answer in answers]
-    except Exception as error:
-        raise _broken(announcement, f"{type(error).__name__}: {error}") from error
-    for answer in answers:
-        if not isinstance(answer, hook.answer):
-            raise _broken(
-                announcement,
-                f"{hook.function}() answers with {type(answer).__name__}, not {hook.answer.__name__}",
-            )
-    return answers
+    def __getitem__(self, storage_class: StorageClassName) -> FormatterName:
+        if storage_class not in self._found:
+            try:
+                self._found[storage_class] = self._plugins.find_formatter(storage_class, "")
+            except NotFoundError as error:
+                raise KeyError(storage_class) from error
+        return self._found[storage_class]
 
+    def __iter__(self) -> Iterator[StorageClassName]:
+        formatters = self._plugins.formatters([])
+        return iter(
+            sorted({name for _, formatter in formatters for name in formatter.abilities.storage_classes})
+        )
 
-def _describe(announcement: Announcement) -> Any:
-    """Import a plugin and return its description of the name that it announced."""
-    hook = _HOOKS.get(announcement.kind)
-    if hook is None:
-        raise _broken(announcement, f"butler-core has no use for a {announcement.kind} yet")
-    answers = _ask(announcement, hook)
-    for answer in answers:
-        if answer.name == announcement.name:
-            return answer
-    offered = ", ".join(repr(answer.name) for answer in answers) or "nothing"
-    raise _broken(
-        announcement, f"{hook.function}() offers {offered}, not the {announcement.name!r} that was announced"
-    )
-
-
-def _broken(announcement: Announcement, problem: str) -> PluginError:
-    return PluginError(
-        f"The {announcement.kind} {announcement.name!r} cannot be used: in {announcement.target} of "
-        f"{announcement.origin}: {problem}.",
-        remedy=f"Mend or reinstall it: pip install --upgrade --force-reinstall {announcement.distribution}",
-        kind=announcement.kind,
-        name=announcement.name,
-        state="broken",
-        distributions=[announcement.distribution],
-    )
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 def _storage_class_clash(name: StorageClassName, distributions: Iterable[str]) -> PluginError:
@@ -426,3 +391,8 @@ def find_reader(path: Uri, header: bytes) -> ForeignExportReader:
 def storage_classes() -> Mapping[StorageClassName, StorageClass]:
     """Return all storage classes by name; each is looked up when it is asked for."""
     return _plugins.storage_classes
+
+
+def default_formatters() -> Mapping[StorageClassName, FormatterName]:
+    """Return who writes each storage class when nobody chose; looked up when it is asked for."""
+    return _plugins.default_formatters

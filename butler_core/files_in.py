@@ -34,7 +34,8 @@ def ingest(
     """
     if own_absolute:
         raise IncompatibleError(
-            "No datastore here can own files outside its root.", remedy="Leave own_absolute out, or move the files in."
+            "No datastore here can own files outside its root.",
+            remedy="Leave own_absolute out, or move the files in.",
         )
     if transfer in (None, "none"):
         raise InvalidInputError(

@@ -55,6 +55,8 @@ class OpenContext(NamedTuple):
     """The universe's geometry; None if there is none."""
     get_signer: Callable[[str], Any]
     """The URL signer of a name."""
+    default_formatters: Mapping[StorageClassName, FormatterName]
+    """Who writes a storage class where the configuration names nobody; looked up on access."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,8 +8,7 @@ import importlib.metadata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
-from typing import Literal, NamedTuple, NoReturn, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -126,9 +125,9 @@ class Announcement:
                 specifiers &= requirement.specifier
         return specifiers
 
-    def import_module(self) -> ModuleType:
+    def load(self) -> Any:
         """Import the module with the hook implementations; whatever that raises is raised."""
-        return importlib.import_module(self.target.partition(":")[0].partition("[")[0].strip())
+        return importlib.metadata.EntryPoint(self.name, self.target, GROUPS[self.kind]).load()
 
 
 def _asks_for_later(needs: SpecifierSet) -> bool:

@@ -44,7 +44,9 @@ class DeferredDatasetHandle:
         return self._butler.get(
             ref,
             parameters={**self._parameters, **(parameters or {})} or None,
-            storage_class=storage_class if storage_class is not None or component is not None else self._storage_class,
+            storage_class=storage_class
+            if storage_class is not None or component is not None
+            else self._storage_class,
         )
 
     def __repr__(self) -> str:
@@ -64,7 +66,8 @@ class GetDeferredResult(NamedTuple):
 class LimitedButler(ABC):
     """What a running task needs.
 
-    Refs must be expanded: they carry dimension records and datastore records.  A scalar method is its ``_many`` form with one element.
+    Refs must be expanded: they carry dimension records and datastore records.  A scalar method is its ``_many`` form with
+    one element.
     """
 
     dimensions: DimensionUniverse
@@ -99,7 +102,9 @@ class LimitedButler(ABC):
         """Return all URIs, in any order: several per index for a disassembled dataset, none for what has no URI."""
 
     @abstractmethod
-    def exists_many(self, refs: Iterable[DatasetRef], *, check_artifact: bool = False) -> list[DatasetExistence]:
+    def exists_many(
+        self, refs: Iterable[DatasetRef], *, check_artifact: bool = False
+    ) -> list[DatasetExistence]:
         """Say where each dataset stands, in input order; records are trusted unless ``check_artifact``."""
 
     @abstractmethod
@@ -162,7 +167,9 @@ class LimitedButler(ABC):
         if len(uris) != 1:
             raise InvalidInputError(
                 f"{ref} has {len(uris) or 'no'} URIs, not one.",
-                remedy="Use get_many_uris(): it returns those of all components." if uris else "It is not stored in a file.",
+                remedy="Use get_many_uris(): it returns those of all components."
+                if uris
+                else "It is not stored in a file.",
             )
         return uris[0]
 

@@ -17,6 +17,8 @@ from butler_core.contracts.registry import QueryPage, Registry
 from butler_core.errors import InvalidInputError
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, OrderTerm, QueryDescription
+from butler_core.expressions.tree import conjunction, names_in
+from butler_core.expressions.where import OrderBy, Where, WhereClause, read_order_by, read_where
 from butler_core.models.data_id import DataCoordinate, DataId, check_value
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.dataset_type import DatasetType
@@ -24,11 +26,9 @@ from butler_core.models.names import CollectionPattern, DataIdValue, DatasetType
 from butler_core.models.record import DimensionRecord, record_shape
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
 from butler_core.resolution import Defaults, make_refs
-from butler_core.where import Condition, Where, mentioned_names, parse_order, parse_where
 
 _T_co = TypeVar("_T_co", covariant=True)
 DatasetTypePattern: TypeAlias = DatasetType | str | Iterable[DatasetType | str] | EllipsisType
-OrderBy: TypeAlias = Where | Iterable[Where]
 
 
 class Services(NamedTuple):
@@ -44,7 +44,7 @@ class Services(NamedTuple):
 class Constraints:
     """What narrows a query down."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[WhereClause, ...] = ()
     data_id: tuple[tuple[str, DataIdValue], ...] = ()
     order_by: tuple[OrderTerm, ...] = ()
     offset: int = 0
@@ -60,7 +60,7 @@ class Constraints:
         kwargs: Mapping[str, DataIdValue],
     ) -> Constraints:
         """Add a condition, and-ed with earlier ones."""
-        condition = parse_where(where, bind)
+        condition = read_where(where, bind)
         given = {**(data_id or {}), **kwargs}
         for name in given:
             if name not in universe.dimensions:
@@ -78,7 +78,9 @@ class Constraints:
     def sliced(self, start: int, stop: int | None) -> Constraints:
         """Cut a slice out of what is left."""
         if start < 0 or (stop is not None and stop < 0):
-            raise InvalidInputError(f"A slice cannot be [{start}:{stop}].", remedy="Count from the start: 0, 1, 2, ...")
+            raise InvalidInputError(
+                f"A slice cannot be [{start}:{stop}].", remedy="Count from the start: 0, 1, 2, ..."
+            )
         limit = None if stop is None else max(stop - start, 0)
         if self.limit is not None:
             rest = max(self.limit - start, 0)
@@ -87,16 +89,19 @@ class Constraints:
 
     def apply(self, description: QueryDescription, defaults: DataCoordinate) -> QueryDescription:
         """Put the constraints into a description, and default values for what nothing else constrains."""
-        named = {name for name, _ in self.data_id} | mentioned_names(self.conditions)
+        named = {name for name, _ in self.data_id}
+        named.update(name for condition in self.conditions for name in names_in(condition.tree))
         fixed = self.data_id + tuple(
-            (name, value) for name, value in defaults.items() if name in description.dimensions and name not in named
+            (name, value)
+            for name, value in defaults.items()
+            if name in description.dimensions and name not in named
         )
-        where, text = Condition.all_of(self.conditions)
         return description.model_copy(
             update={
                 "data_id": fixed,
-                "where": where,
-                "where_text": text,
+                "where": conjunction(c.tree for c in self.conditions) if self.conditions else None,
+                # Of several texts none has all the places: errors then show the condition in canonical form.
+                "where_text": self.conditions[0].text if len(self.conditions) == 1 else "",
                 "order_by": self.order_by,
                 "offset": self.offset,
                 "limit": self.limit,
@@ -116,6 +121,10 @@ def _unwatched() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _order_terms(order_by: OrderBy) -> tuple[OrderTerm, ...]:
+    return tuple(OrderTerm(expression=key.tree, descending=key.descending) for key in read_order_by(order_by))
 
 
 class QueryBase(Iterable[_T_co], Generic[_T_co]):
@@ -192,12 +201,14 @@ class QueryAdapter(QueryBase[_T_co]):
 
         Raises `QueryError`, which shows the place in the text and the names that would do.
         """
-        constraints = self._constraints.with_condition(self._services.universe, expression, data_id, bind, kwargs)
+        constraints = self._constraints.with_condition(
+            self._services.universe, expression, data_id, bind, kwargs
+        )
         return self._but(constraints, self._is_expanded)
 
     def sorted(self, order_by: OrderBy) -> Self:
         """Return the same rows in this order: see `QueryBase.sorted`."""
-        return self._but(replace(self._constraints, order_by=parse_order(order_by)), self._is_expanded)
+        return self._but(replace(self._constraints, order_by=_order_terms(order_by)), self._is_expanded)
 
     def sliced(self, start: int = 0, stop: int | None = None) -> Self:
         """Return some of the rows: see `QueryBase.sliced`."""
@@ -295,12 +306,19 @@ class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
 
     def _but(self, constraints: Constraints, is_expanded: bool) -> Self:
         return type(self)(
-            self._services, constraints, self.dataset_type, self._collections, self._find_first, is_expanded=is_expanded
+            self._services,
+            constraints,
+            self.dataset_type,
+            self._collections,
+            self._find_first,
+            is_expanded=is_expanded,
         )
 
     def _search(self, definitions: Definitions) -> DatasetSearch:
         names = match_search(definitions, self._services.defaults, self._collections, self._find_first)
-        return DatasetSearch(dataset_type=self.dataset_type.name, collections=names, find_first=self._find_first)
+        return DatasetSearch(
+            dataset_type=self.dataset_type.name, collections=names, find_first=self._find_first
+        )
 
     def _describe(self, definitions: Definitions) -> QueryDescription:
         return QueryDescription(
@@ -335,7 +353,10 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
     """Refs of one or several dataset types, one type after the other; slices run over all of them."""
 
     def __init__(
-        self, by_dataset_type: Mapping[DatasetTypeName, DatasetQueryAdapter], start: int = 0, stop: int | None = None
+        self,
+        by_dataset_type: Mapping[DatasetTypeName, DatasetQueryAdapter],
+        start: int = 0,
+        stop: int | None = None,
     ) -> None:
         self.by_dataset_type = dict(by_dataset_type)
         """The results of each type."""
@@ -372,8 +393,7 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
                 f"Datasets of {len(self.by_dataset_type)} types cannot be sorted together.",
                 remedy="Sort the results in by_dataset_type one by one.",
             )
-        order = parse_order(order_by)
-        return self._but(lambda adapter: adapter.sorted([term.to_where() for term in order]))  # type: ignore[return-value]
+        return self._but(lambda adapter: adapter.sorted(order_by))  # type: ignore[return-value]
 
     def sliced(self, start: int = 0, stop: int | None = None) -> Self:
         """Return some of the refs, counted over all types."""
@@ -415,7 +435,9 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
             return []
         if not self.by_dataset_type:
             return ["No dataset type matches."]
-        reasons = [reason for adapter in self.by_dataset_type.values() for reason in adapter.explain_no_results()]
+        reasons = [
+            reason for adapter in self.by_dataset_type.values() for reason in adapter.explain_no_results()
+        ]
         return reasons or ["The slice lies behind the last dataset."]
 
     def __repr__(self) -> str:
@@ -427,7 +449,12 @@ class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
     """Data IDs that the dimension records allow, full; with records if `expanded`."""
 
     def __init__(
-        self, services: Services, constraints: Constraints, dimensions: DimensionGroup, *, is_expanded: bool = False
+        self,
+        services: Services,
+        constraints: Constraints,
+        dimensions: DimensionGroup,
+        *,
+        is_expanded: bool = False,
     ) -> None:
         super().__init__(services, constraints, is_expanded=is_expanded)
         self.dimensions = dimensions
@@ -443,7 +470,10 @@ class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
 
     def _convert(self, page: QueryPage) -> Sequence[DataCoordinate]:
         if self._is_expanded:
-            expand, length = make_expander(self.dimensions, page.dimension_records), len(self.dimensions.required)
+            expand, length = (
+                make_expander(self.dimensions, page.dimension_records),
+                len(self.dimensions.required),
+            )
             return [expand(row[:length]) for row in page.rows]
         make, group = DataCoordinate.from_full, self.dimensions
         return [make(group, row) for row in page.rows]
@@ -487,7 +517,9 @@ def match_search(
     if pattern is None:
         return defaults.collections
     items = () if isinstance(pattern, (str, EllipsisType)) else tuple(pattern)
-    has_glob = pattern is ... or any(is_glob(item) for item in ((pattern,) if isinstance(pattern, str) else items))
+    has_glob = pattern is ... or any(
+        is_glob(item) for item in ((pattern,) if isinstance(pattern, str) else items)
+    )
     if has_glob and find_first:
         raise InvalidInputError(
             f"A search for the first dataset needs collections in order, and {pattern!r} gives none.",

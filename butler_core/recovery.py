@@ -1,8 +1,8 @@
 """Recovery: bring artifacts in step with the Registry, for every journal whose writer is gone.
 
 One rule serves every kind of failure: for each artifact that a journal names, if any record names it too, it stays; if
-none does, it is deleted.  The Registry is asked only after the batch was fenced and its writer barred, so nothing that wakes up late can
-make the answer untrue.  Recovery may be killed and run again, and runs beside live writers.
+none does, it is deleted.  The Registry is asked only after the batch was fenced and its writer barred, so nothing that
+wakes up late can make the answer untrue.  Recovery may be killed and run again, and runs beside live writers.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def list_journals(registry: Registry, datastore: Datastore) -> list[JournalInfo]
     found = list(_read_all(datastore))
     outcomes = registry.outcomes([journal.batch_id for _, journal, _ in found if journal is not None])
     return [
-        _describe(datastore, name, journal, problem, outcomes[journal.batch_id] if journal else BatchOutcome.UNKNOWN)
+        _describe(
+            datastore, name, journal, problem, outcomes[journal.batch_id] if journal else BatchOutcome.UNKNOWN
+        )
         for name, journal, problem in found
     ]
 

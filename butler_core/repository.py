@@ -59,7 +59,8 @@ def local_path(uri: UriExpression) -> str:
         return os.path.abspath(unquote(parts.path))
     if "://" in text:
         raise InvalidInputError(
-            f"{text!r} is not on a file system.", remedy="Give a path, a file:// URI, or a label of the repository index."
+            f"{text!r} is not on a file system.",
+            remedy="Give a path, a file:// URI, or a label of the repository index.",
         )
     return os.path.abspath(os.path.expanduser(text))
 
@@ -154,7 +155,9 @@ def _configuration_error(
         expected = first["msg"]
         shown = "" if first["type"] == "missing" else f" (it is {first.get('input')!r})"
         problem = f"{place}: {key}{shown}: {first['msg']}."
-    return ConfigurationError(problem, remedy=f"Expected: {expected}.", file=place, key=key, expected=expected)
+    return ConfigurationError(
+        problem, remedy=f"Expected: {expected}.", file=place, key=key, expected=expected
+    )
 
 
 def _read_yaml(path: Path) -> Any:
@@ -166,7 +169,11 @@ def _read_yaml(path: Path) -> Any:
         raise NotFoundError(f"There is no file {path}.", remedy="Check the path.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(
-            f"{path} cannot be read as YAML: {error}", remedy="Mend the file.", file=str(path), key="", expected="YAML"
+            f"{path} cannot be read as YAML: {error}",
+            remedy="Mend the file.",
+            file=str(path),
+            key="",
+            expected="YAML",
         ) from error
 
 
@@ -220,21 +227,28 @@ def _context(
         get_formatter=get_formatter,
         get_geometry=get_geometry,
         get_signer=discovery.get_signer,
+        default_formatters=discovery.default_formatters(),
     )
 
 
 def open_repository(config: RepositoryConfig, writeable: bool) -> Opened:
     """Open a repository's datastore and registry, by the plugins that its configuration names."""
     place = os.path.join(config.root, CONFIG_NAME)
-    datastore_backend: DatastoreBackend = discovery.load("datastore", _type_of(config.datastore, "datastore", place))
-    registry_backend: RegistryBackend = discovery.load("registry", _type_of(config.registry, "registry", place))
+    datastore_backend: DatastoreBackend = discovery.load(
+        "datastore", _type_of(config.datastore, "datastore", place)
+    )
+    registry_backend: RegistryBackend = discovery.load(
+        "registry", _type_of(config.registry, "registry", place)
+    )
     context = _context(config.root, None, config, writeable)
     datastore = datastore_backend.open(
         plugin_config(config.datastore, datastore_backend.config_model, "datastore", place), context
     )
     try:
         registry = registry_backend.open(
-            plugin_config(config.registry, registry_backend.config_model, "registry", place), context, [datastore.bridge]
+            plugin_config(config.registry, registry_backend.config_model, "registry", place),
+            context,
+            [datastore.bridge],
         )
         universe = DimensionUniverse.load(registry.info().universe)
     except BaseException:
@@ -267,7 +281,9 @@ def make_repository(
     universe = _choose_universe(dimensions)
     made = _complete_config(base, config, search_paths, durability)
     place = str(target)
-    datastore_backend: DatastoreBackend = discovery.load("datastore", _type_of(made.datastore, "datastore", place))
+    datastore_backend: DatastoreBackend = discovery.load(
+        "datastore", _type_of(made.datastore, "datastore", place)
+    )
     registry_backend: RegistryBackend = discovery.load("registry", _type_of(made.registry, "registry", place))
     datastore_config = plugin_config(made.datastore, datastore_backend.config_model, "datastore", place)
     registry_config = plugin_config(made.registry, registry_backend.config_model, "registry", place)
@@ -348,7 +364,8 @@ def _make_directory(base: Path, undo: contextlib.ExitStack) -> None:
             raise PermissionError(f"no permission to write in {base}")
     except OSError as error:
         raise UnavailableError(
-            f"A repository cannot be made in {base}: {error}.", remedy="Choose a directory that you can write in."
+            f"A repository cannot be made in {base}: {error}.",
+            remedy="Choose a directory that you can write in.",
         ) from error
 
 
@@ -386,7 +403,9 @@ def _write_config(target: Path, config: RepositoryConfig, *, keep_root: bool) ->
             os.close(directory)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        raise UnavailableError(f"{target} cannot be written: {error}.", remedy="Check the directory.") from error
+        raise UnavailableError(
+            f"{target} cannot be written: {error}.", remedy="Check the directory."
+        ) from error
 
 
 def look_up_label(index: Mapping[str, Uri], label: str) -> Uri:

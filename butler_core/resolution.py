@@ -27,7 +27,9 @@ class Defaults(NamedTuple):
 class Resolver:
     """Completes what users leave out, for one butler."""
 
-    def __init__(self, registry: Registry, cache: ClientCache, universe: DimensionUniverse, defaults: Defaults) -> None:
+    def __init__(
+        self, registry: Registry, cache: ClientCache, universe: DimensionUniverse, defaults: Defaults
+    ) -> None:
         self._registry = registry
         self._cache = cache
         self._universe = universe
@@ -64,7 +66,11 @@ class Resolver:
         """Return a data ID for these dimensions: keywords win over ``data_id``, both over the butler's defaults."""
         defaults = self._defaults.data_id
         return DataCoordinate.standardize(
-            data_id, dimensions=dimensions, universe=self._universe, defaults=defaults if len(defaults) else None, **kwargs
+            data_id,
+            dimensions=dimensions,
+            universe=self._universe,
+            defaults=defaults if len(defaults) else None,
+            **kwargs,
         )
 
     def dataset_type(self, given: DatasetType | str) -> DatasetType:
@@ -94,7 +100,11 @@ class Resolver:
         for _ in range(10):
             definitions = self._cache.current()
             dataset_type = self.dataset_type(given)
-            parent = dataset_type if dataset_type.component is None else self.dataset_type(_parent_name(dataset_type))
+            parent = (
+                dataset_type
+                if dataset_type.component is None
+                else self.dataset_type(_parent_name(dataset_type))
+            )
             values = self.data_id(parent.dimensions, data_id, kwargs)
             page = self._registry.execute(
                 QueryDescription(
@@ -129,7 +139,9 @@ class Resolver:
         storage_class: StorageClassLike | None = None,
     ) -> DatasetRef:
         """Find one dataset; `DatasetNotFoundError` says where it was looked for."""
-        ref = self.find_dataset(given, data_id, collections, kwargs, expand=expand, storage_class=storage_class)
+        ref = self.find_dataset(
+            given, data_id, collections, kwargs, expand=expand, storage_class=storage_class
+        )
         if ref is not None:
             return ref
         names = self.collections(collections)
@@ -155,7 +167,9 @@ class Resolver:
                 kind="datasets",
                 dimensions=dataset_type.dimensions.names,
                 dataset_type=dataset_type.name,
-                searches=(DatasetSearch(dataset_type=dataset_type.name, collections=everywhere, find_first=False),),
+                searches=(
+                    DatasetSearch(dataset_type=dataset_type.name, collections=everywhere, find_first=False),
+                ),
                 data_id=tuple(zip(dataset_type.dimensions.required, data_id.required_values, strict=True)),
                 limit=3,
             )

@@ -2,8 +2,8 @@
 
 A write journals the artifacts that it may make, makes them, commits datasets and records together, and drops the
 journal.  A removal journals the artifacts that it may delete, commits, asks which of them any record still names, deletes
-the others, and drops the journal.  So at every moment an artifact without a record is named by a journal, and a record without an artifact cannot be.
-What becomes of a journal whose writer died is decided in `butler_core.recovery`.
+the others, and drops the journal.  So at every moment an artifact without a record is named by a journal, and a record
+without an artifact cannot be.  What becomes of a journal whose writer died is decided in `butler_core.recovery`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from butler_core.models.names import ArtifactName, JournalPathMap
 from butler_core.models.opaque import OpaqueTableBatch
 from butler_core.writer import identify_writer
 
-# A Registry that answers with one of these says that it applied nothing.  After anything else, be it an interrupt, nobody knows.
+# A Registry that answers with one of these applied nothing.  After anything else, be it an interrupt, nobody knows.
 _REFUSED = (ConflictError, ForbiddenError, InvalidInputError, NotFoundError)
 
 
@@ -48,7 +48,11 @@ def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[Jo
     for name, table in datastore.bridge.tables.items():
         if table.artifact_column is None:
             continue
-        values = {ref.uuid: ref.datastore_records[name] for ref in refs if ref.datastore_records and name in ref.datastore_records}
+        values = {
+            ref.uuid: ref.datastore_records[name]
+            for ref in refs
+            if ref.datastore_records and name in ref.datastore_records
+        }
         for row in datastore.bridge.opaque_values_to_raw(name, values):
             artifact, uuid = row[table.artifact_column], row["dataset_uuid"]
             if is_ours(artifact):
@@ -132,7 +136,9 @@ class Transactions:
         self._drop(journals)
         return records, committed.answer()
 
-    def remove(self, batch: RawBatch, refs: Sequence[DatasetRef], journal_paths: JournalPathMap) -> BatchResults:
+    def remove(
+        self, batch: RawBatch, refs: Sequence[DatasetRef], journal_paths: JournalPathMap
+    ) -> BatchResults:
         """Apply a batch that removes records, then delete the artifacts that no record names any more.
 
         Parameters
@@ -220,7 +226,8 @@ class Transactions:
             return self._registry.fence([batch.batch_id])[batch.batch_id]
         except Exception as second:
             raise OutcomeUnknownError(
-                f"The Registry did not say whether batch {batch.batch_id} was applied ({error}), and cannot be asked now ({second}).",
+                f"The Registry did not say whether batch {batch.batch_id} was applied ({error}), "
+                f"and cannot be asked now ({second}).",
                 remedy="Run 'butler recover' when it is back; until then journal and artifacts stay.",
                 batch_id=str(batch.batch_id),
             ) from error
@@ -230,10 +237,14 @@ class Transactions:
     ) -> None:
         """After a batch that is not applied and never will be: delete what it made, then drop its journals."""
         try:
-            self._datastore.delete_artifacts([(entry.artifact, None) for entry in entries], batch_id=batch.batch_id)
+            self._datastore.delete_artifacts(
+                [(entry.artifact, None) for entry in entries], batch_id=batch.batch_id
+            )
             self._drop(journals)
         except (ButlerError, OSError) as second:
-            error.add_note(f"Its artifacts could not be deleted now ({second}); 'butler recover' will do that.")
+            error.add_note(
+                f"Its artifacts could not be deleted now ({second}); 'butler recover' will do that."
+            )
 
     def _drop(self, journals: Iterable[str]) -> None:
         for name in journals:

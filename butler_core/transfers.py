@@ -89,7 +89,9 @@ class Importer:
             with open(path, "rb") as stream:
                 header = stream.read(HEADER_BYTES)
         except OSError as error:
-            raise NotFoundError(f"The export {path} cannot be read: {error}.", remedy="Check the path.") from error
+            raise NotFoundError(
+                f"The export {path} cannot be read: {error}.", remedy="Check the path."
+            ) from error
         return discovery.find_reader(path, header).read(path, self._universe)
 
     def _split(self, batch: RawBatch) -> tuple[dict[UUID, DatasetRef], int]:
@@ -155,13 +157,16 @@ def _find_export(filename: UriExpression | None, directory: UriExpression | None
         beside = os.path.join(local_path(directory), os.fspath(filename)) if directory is not None else path
         return path if os.path.exists(path) or not os.path.exists(beside) else beside
     if directory is None:
-        raise InvalidInputError("There is nothing to import.", remedy="Name the export file, or its directory.")
+        raise InvalidInputError(
+            "There is nothing to import.", remedy="Name the export file, or its directory."
+        )
     for name in USUAL_NAMES:
         path = os.path.join(local_path(directory), name)
         if os.path.exists(path):
             return path
     raise NotFoundError(
-        f"There is no export in {directory}: looked for {', '.join(USUAL_NAMES)}.", remedy="Name the export file."
+        f"There is no export in {directory}: looked for {', '.join(USUAL_NAMES)}.",
+        remedy="Name the export file.",
     )
 
 

@@ -45,7 +45,11 @@ def find_writer_state(writer: WriterIdentity) -> WriterState:
     That is proved only where its process ID still means the same: on its host, in its boot and its PID namespace.
     """
     here = identify_writer()
-    same_place = (writer.host, writer.boot_id, writer.pid_namespace) == (here.host, here.boot_id, here.pid_namespace)
+    same_place = (writer.host, writer.boot_id, writer.pid_namespace) == (
+        here.host,
+        here.boot_id,
+        here.pid_namespace,
+    )
     if not same_place or not writer.boot_id or not writer.pid_namespace:
         return WriterState.UNKNOWN
     stat = _read_stat(writer.pid)

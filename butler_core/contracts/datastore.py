@@ -14,7 +14,15 @@ from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.contracts.journal import JournalStore
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
-from butler_core.models.names import ArtifactName, DatastoreId, InMemoryDataset, Parameters, SignAction, TransferMode, Uri
+from butler_core.models.names import (
+    ArtifactName,
+    DatastoreId,
+    InMemoryDataset,
+    Parameters,
+    SignAction,
+    TransferMode,
+    Uri,
+)
 from butler_core.models.opaque import OpaqueTableBatch
 from butler_core.models.results import GetResult, UriResult
 
@@ -110,7 +118,9 @@ class Datastore(ABC):
         """Return absolute URIs: several for a disassembled dataset, none for what has no artifact."""
 
     @abstractmethod
-    def put_many(self, arg: Iterable[tuple[InMemoryDataset, DatasetRef]], /, *, batch_id: UUID) -> OpaqueTableBatch:
+    def put_many(
+        self, arg: Iterable[tuple[InMemoryDataset, DatasetRef]], /, *, batch_id: UUID
+    ) -> OpaqueTableBatch:
         """Write objects at the names that the refs' records predict; return complete records.
 
         Never over anything (`DatasetExistsError`); durable on return as the repository's durability says.  If it raises, some
@@ -152,7 +162,9 @@ class Datastore(ABC):
         """
 
     @abstractmethod
-    def delete_artifacts(self, artifacts: Iterable[tuple[ArtifactName, str | None]], *, batch_id: UUID) -> None:
+    def delete_artifacts(
+        self, artifacts: Iterable[tuple[ArtifactName, str | None]], *, batch_id: UUID
+    ) -> None:
         """Delete by name and, if given, identity; absent ones are fine.
 
         First bars the batch's writer, so that it can write nothing more, wherever it is: removes its staging directory, aborts its

@@ -96,7 +96,12 @@ class Formatter(ABC):
 
     @abstractmethod
     def write(
-        self, obj: InMemoryDataset, sink: ArtifactSink, ref: DatasetRef, *, write_parameters: Mapping[str, Any]
+        self,
+        obj: InMemoryDataset,
+        sink: ArtifactSink,
+        ref: DatasetRef,
+        *,
+        write_parameters: Mapping[str, Any],
     ) -> None:
         """Write one object; `InvalidInputError` if the format cannot hold it."""
 

@@ -45,5 +45,7 @@ class Geometry(ABC):
         """Return the region of one pixel."""
 
     @abstractmethod
-    def construct(self, shape: Literal["POINT", "CIRCLE", "BOX", "POLYGON"], values: Sequence[float]) -> Region:
+    def construct(
+        self, shape: Literal["POINT", "CIRCLE", "BOX", "POLYGON"], values: Sequence[float]
+    ) -> Region:
         """Make a region from numbers: ICRS right ascension, declination and sizes, in degrees."""

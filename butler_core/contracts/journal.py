@@ -25,7 +25,9 @@ class JournalStore(ABC):
         """
 
     @abstractmethod
-    def renew(self, name: str, *, requests_until: datetime | None = None, uploads: Sequence[str] = ()) -> None:
+    def renew(
+        self, name: str, *, requests_until: datetime | None = None, uploads: Sequence[str] = ()
+    ) -> None:
         """Note later requests and uploads; `NotFoundError` if the journal was dropped meanwhile."""
 
     @abstractmethod

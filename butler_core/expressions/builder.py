@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, TypeVar
 
 from lark import Token, Tree
 from pydantic import ValidationError
@@ -20,11 +20,11 @@ from butler_core.expressions.literals import (
 )
 from butler_core.expressions.parser import parse_syntax
 from butler_core.expressions.places import error_at
+from butler_core.expressions.tokens import read_int, read_name, read_scalar, read_string, read_uuid
 from butler_core.expressions.tree import (
     And,
     Arithmetic,
     Between,
-    BoolLiteral,
     Comparison,
     Condition,
     EncodedRegionLiteral,
@@ -37,8 +37,6 @@ from butler_core.expressions.tree import (
     IsNull,
     Like,
     ListItem,
-    Name,
-    Node,
     Not,
     NullLiteral,
     Or,
@@ -55,28 +53,20 @@ from butler_core.expressions.tree import (
     is_value,
 )
 from butler_core.models.timespan import Timespan
-from butler_core.tai import TimeScale, parse_iso
 
-_NodeT = TypeVar("_NodeT", bound=Node)
-_SCALES: Mapping[str, TimeScale] = {"tai": "tai", "utc": "utc", "tt": "tt"}
-_DIGITS_OF_INT64 = 19
-_AROUND_DOT = re.compile(r"\s*\.\s*")
+_T = TypeVar("_T")
+_Syntax: TypeAlias = Token | Tree[Token]
 
 
-class _TextList(NamedTuple):
-    """What stood in parentheses after IN."""
+class _Values(NamedTuple):
+    """What stood in parentheses after IN, or the bind value that stood for them."""
 
     items: ListItems
-    timespan: TimespanLiteral | None
+    timespan: TimespanLiteral | None = None
     """What the parentheses mean if they are no list."""
 
 
-class _Part(NamedTuple):
-    content: Expr | IntRange | _TextList
-    position: int
-
-
-_Syntax: TypeAlias = Token | Tree[Token]
+_Content: TypeAlias = Expr | IntRange | _Values
 
 
 def build_tree(text: str, bind: Mapping[str, Any]) -> Expr:
@@ -86,15 +76,15 @@ def build_tree(text: str, bind: Mapping[str, Any]) -> Expr:
     """
     builder = _Builder(text, bind)
     tree = builder.build(parse_syntax(text))
-    unused = sorted(set(bind) - builder.used)
+    unused = sorted(map(str, set(bind) - builder.used))
     if unused:
         names = ", ".join(f":{name}" for name in unused)
         raise QueryError(
-            f"bind value{'s' if len(unused) > 1 else ''} {names} not used by the expression {text!r}",
-            remedy="Write :name where the value belongs, or leave the value out.",
+            f"no place in the expression {text!r} for bind value{'s' if len(unused) > 1 else ''} {names}",
+            remedy="Write :name where a bind value belongs, or leave it out.",
             text=text,
             position=None,
-            valid=sorted(builder.used),
+            valid=sorted(f":{name}" for name in builder.used),
         )
     return tree
 
@@ -103,173 +93,144 @@ def name_positions(text: str) -> dict[str, int]:
     """Return where each name of a text is first mentioned; raises `QueryError` if the text is none of the language."""
     tokens = parse_syntax(text).scan_values(lambda value: isinstance(value, Token) and value.type == "NAME")
     positions: dict[str, int] = {}
-    for name, position in sorted((_read_name(token), _position(token)) for token in tokens):
-        positions.setdefault(name, position)
+    for token in sorted(tokens, key=_position):
+        positions.setdefault(read_name(token).name, _position(token))
     return positions
 
 
 class _Builder:
-    """Builds one tree; each method but `build` makes one rule of the grammar."""
+    """Builds one tree; each public method but `build` makes one rule of the grammar, given what the rule has kept."""
 
     def __init__(self, text: str, bind: Mapping[str, Any]) -> None:
         self._text = text
         self._bind = bind
-        self._parts: dict[int, _Part] = {}
+        self._made: dict[int, _Content] = {}
         self.used: set[str] = set()
 
     def build(self, syntax: Tree[Token]) -> Expr:
-        # Children come before their parents, and nothing recurses: the text decides how deep this goes.
+        # Children come before their parents, and nothing recurses: how deep this goes is the text's to say.
         for rule in syntax.iter_subtrees():
-            make: Callable[[list[_Syntax]], Expr | IntRange | _TextList] = getattr(self, str(rule.data))
+            make: Callable[..., _Content] = getattr(self, str(rule.data))
             try:
-                content = make(rule.children)
+                self._made[id(rule)] = make(*rule.children)
             except ValidationError as exc:
-                raise error_at(self._text, _position(rule), validation_problem(exc)) from exc
-            self._parts[id(rule)] = _Part(content, _position(rule))
+                raise self._error(rule, validation_problem(exc)) from exc
         return self._expr(syntax)
 
-    # -- rules
+    # ---- rules
 
-    def start(self, children: list[_Syntax]) -> Expr:
-        return self._expr(children[0])
+    def start(self, child: _Syntax) -> Expr:
+        return self._expr(child)
 
-    def disjunction(self, children: list[_Syntax]) -> Expr:
-        return Or(operands=tuple(map(self._condition, children)))
+    def disjunction(self, *operands: _Syntax) -> Or:
+        return Or(operands=tuple(map(self._condition, operands)))
 
-    def conjunction(self, children: list[_Syntax]) -> Expr:
-        return And(operands=tuple(map(self._condition, children)))
+    def conjunction(self, *operands: _Syntax) -> And:
+        return And(operands=tuple(map(self._condition, operands)))
 
-    def negation(self, children: list[_Syntax]) -> Expr:
-        return Not(operand=self._condition(children[0]))
+    def negation(self, operand: _Syntax) -> Not:
+        return Not(operand=self._condition(operand))
 
-    def comparison(self, children: list[_Syntax]) -> Expr:
-        left, op, right = children
-        canonical = {"==": "=", "<>": "!="}.get(str(op), str(op))
-        return Comparison.model_validate(
-            {"op": canonical, "left": self._expr(left), "right": self._expr(right)}
-        )
+    def comparison(self, left: _Syntax, op: Token, right: _Syntax) -> Comparison:
+        canonical = {"==": "=", "<>": "!="}.get(op, str(op))
+        fields = {"op": canonical, "left": self._expr(left), "right": self._expr(right)}
+        return Comparison.model_validate(fields)
 
-    def overlaps(self, children: list[_Syntax]) -> Expr:
-        left, right = map(self._value, children)
-        return Overlaps(left=left, right=right)
+    def overlaps(self, left: _Syntax, right: _Syntax) -> Overlaps:
+        return Overlaps(left=self._value(left), right=self._value(right))
 
-    def is_null(self, children: list[_Syntax]) -> Expr:
-        return IsNull(operand=self._expr(children[0]))
+    def is_null(self, operand: _Syntax, _null: Token) -> IsNull:
+        return IsNull(operand=self._expr(operand))
 
-    def is_not_null(self, children: list[_Syntax]) -> Expr:
-        return Not(operand=IsNull(operand=self._expr(children[0])))
+    def is_not_null(self, operand: _Syntax, _null: Token) -> Not:
+        return Not(operand=IsNull(operand=self._expr(operand)))
 
-    def between(self, children: list[_Syntax]) -> Between:
-        operand, low, high = map(self._value, children)
-        return Between(operand=operand, low=low, high=high)
+    def between(self, operand: _Syntax, low: _Syntax, high: _Syntax) -> Between:
+        return Between(operand=self._value(operand), low=self._value(low), high=self._value(high))
 
-    def not_between(self, children: list[_Syntax]) -> Expr:
-        return Not(operand=self.between(children))
+    def not_between(self, operand: _Syntax, low: _Syntax, high: _Syntax) -> Not:
+        return Not(operand=self.between(operand, low, high))
 
-    def like(self, children: list[_Syntax]) -> Like:
-        return self._match(Like, *children)
+    def like(self, operand: _Syntax, pattern: _Syntax) -> Like:
+        return self._match(Like, operand, pattern)
 
-    def not_like(self, children: list[_Syntax]) -> Expr:
-        return Not(operand=self.like(children))
+    def not_like(self, operand: _Syntax, pattern: _Syntax) -> Not:
+        return Not(operand=self.like(operand, pattern))
 
-    def glob(self, children: list[_Syntax]) -> Glob:
-        return self._match(Glob, *children)
+    def glob(self, operand: _Syntax, pattern: _Syntax) -> Glob:
+        return self._match(Glob, operand, pattern)
 
-    def is_in(self, children: list[_Syntax]) -> In | Within:
-        operand, container = children
-        part = self._container(container)
-        if isinstance(part, _TextList) and part.timespan is None:
-            return In(operand=self._expr(operand), values=part.items)
-        timespan = part.timespan if isinstance(part, _TextList) else part
+    def is_in(self, operand: _Syntax, container: _Syntax) -> In | Within:
+        found = self._container(container)
+        if isinstance(found, _Values) and found.timespan is None:
+            return In(operand=self._expr(operand), values=found.items)
+        timespan = found.timespan if isinstance(found, _Values) else found
         return Within.model_validate({"operand": self._value(operand), "timespan": timespan})
 
-    def not_in(self, children: list[_Syntax]) -> Expr:
-        return Not(operand=self.is_in(children))
+    def not_in(self, operand: _Syntax, container: _Syntax) -> Not:
+        return Not(operand=self.is_in(operand, container))
 
-    def arithmetic(self, children: list[_Syntax]) -> Expr:
-        left, op, right = children
-        return Arithmetic.model_validate(
-            {"op": str(op), "left": self._value(left), "right": self._value(right)}
-        )
+    def arithmetic(self, left: _Syntax, op: Token, right: _Syntax) -> Arithmetic:
+        fields = {"op": str(op), "left": self._value(left), "right": self._value(right)}
+        return Arithmetic.model_validate(fields)
 
-    def sign(self, children: list[_Syntax]) -> Expr:
-        op, operand = children
+    def sign(self, op: Token, operand: _Syntax) -> Sign:
         return Sign.model_validate({"op": str(op), "operand": self._value(operand)})
 
-    def region(self, children: list[_Syntax]) -> Expr:
-        shape, *numbers = children
-        values = tuple(map(self._number, numbers))
-        return RegionLiteral.model_validate({"shape": str(shape).upper(), "values": values})
+    def region(self, shape: Token, *numbers: _Syntax) -> RegionLiteral:
+        fields = {"shape": shape.upper(), "values": tuple(map(self._number, numbers))}
+        return RegionLiteral.model_validate(fields)
 
-    def encoded_region(self, children: list[_Syntax]) -> Expr:
-        digits = str(children[0])[2:-1].lower()
+    def encoded_region(self, data: Token) -> EncodedRegionLiteral:
+        digits = data[2:-1].lower()
         if not digits or len(digits) % 2:
-            raise self._error(children[0], "the bytes of a region are pairs of hexadecimal digits")
+            raise self._error(data, "the bytes of a region are pairs of hexadecimal digits")
         return EncodedRegionLiteral(data=digits)
 
-    def timespan(self, children: list[_Syntax]) -> Expr:
-        begin, end = children
-        timespan = self._timespan(begin, self._expr(begin), end, self._expr(end))
+    def timespan(self, begin: _Syntax, end: _Syntax) -> TimespanLiteral:
+        first, last = self._expr(begin), self._expr(end)
+        timespan = _timespan_of(first, last)
         if timespan is None:
-            wrong = begin if not isinstance(self._expr(begin), TimeLiteral | NullLiteral) else end
+            wrong = end if isinstance(first, TimeLiteral | NullLiteral) else begin
             raise self._error(wrong, "the ends of a timespan are times, or NULL for an open end")
         return timespan
 
-    def uuid(self, children: list[_Syntax]) -> Expr:
-        return self._uuid(children[0], _unquote(str(children[0])))
+    def uuid(self, text: Token) -> UuidLiteral:
+        return self._explained(text, lambda: read_uuid(read_string(text)))
 
-    def range(self, children: list[_Syntax]) -> IntRange:
-        start, stop, *step = [self._int(token).value for token in children]
-        return IntRange(start=start, stop=stop, step=step[0] if step else 1)
+    def int_range(self, start: Token, stop: Token, step: Token | None = None) -> IntRange:
+        first, last = self._int(start), self._int(stop)
+        return IntRange(start=first, stop=last, step=1 if step is None else self._int(step))
 
-    def list(self, children: list[_Syntax]) -> _TextList:
-        is_closed = bool(children) and isinstance(children[-1], Token) and children[-1].type == "TRAILING_COMMA"
-        elements = children[:-1] if is_closed else children
-        if len(elements) == 1:
-            alone = self._bound(elements[0])
-            if isinstance(alone, Timespan):  # as `(visit.timespan)` is no list either
-                return _TextList((), TimespanLiteral.of(alone))
-        items = [self._items(element) for element in elements]
+    def values(self, *children: _Syntax) -> _Values:
+        elements = tuple(child for child in children if not _is_comma(child))
+        is_closed = len(elements) < len(children)
+        if len(elements) == 1 and _is_bind(elements[0]):
+            return self._bound_values(elements[0], may_be_scalar=True)
+        groups = [self._items(element) for element in elements]
         timespan = None
-        if len(items) == 2 and not is_closed and all(len(item) == 1 for item in items):
-            timespan = self._timespan(elements[0], items[0][0], elements[1], items[1][0])
-        return _TextList(tuple(item for group in items for item in group), timespan)
+        if len(groups) == 2 and not is_closed and all(len(group) == 1 for group in groups):
+            timespan = _timespan_of(groups[0][0], groups[1][0])
+        return _Values(tuple(item for group in groups for item in group), timespan)
 
-    # -- parts of rules
+    # ---- parts of rules
 
     def _expr(self, syntax: _Syntax) -> Expr:
-        content = self._content(syntax)
-        if isinstance(content, IntRange | _TextList):  # the grammar has these only where they are asked for
-            raise self._error(syntax, "a list may stand only after IN")
-        return content
-
-    def _content(self, syntax: _Syntax) -> Expr | IntRange | _TextList:
-        if isinstance(syntax, Tree):
-            return self._parts[id(syntax)].content
-        try:
+        if isinstance(syntax, Token):
             return self._token(syntax)
-        except ValidationError as exc:
-            raise self._error(syntax, validation_problem(exc)) from exc
+        made = self._made[id(syntax)]
+        assert not isinstance(made, IntRange | _Values), "the grammar has these only after IN"
+        return made
 
     def _token(self, token: Token) -> Expr:
-        match token.type:
-            case "NAME":
-                return Name(name=_read_name(token))
-            case "BIND":
-                return self._literal(token)
-            case "INT":
-                return self._int(token)
-            case "FLOAT":
-                return FloatLiteral(value=float("".join(token.split())))
-            case "STRING":
-                return StringLiteral(value=_unquote(str(token)))
-            case "TIME":
-                return self._time(token)
-            case "UUID":
-                return self._uuid(token, str(token))
-            case "NULL":
-                return NullLiteral()
-        return BoolLiteral(value=token.type == "TRUE")
+        if token.type == "NAME":
+            return self._explained(token, lambda: read_name(token))
+        if not _is_bind(token):
+            return self._explained(token, lambda: read_scalar(token))
+        value = self._look_up(token)
+        if is_collection(value):
+            raise self._error(token, f"{_shown_bind(token, value)}; only IN takes several values")
+        return self._explained(token, lambda: to_literal(value, f"bind value {token}"))
 
     def _value(self, syntax: _Syntax) -> Value:
         node = self._expr(syntax)
@@ -280,87 +241,19 @@ class _Builder:
     def _condition(self, syntax: _Syntax) -> Condition:
         node = self._expr(syntax)
         if not is_condition(node):
-            raise self._error(syntax, "a value stands where a condition is needed", "Compare it with something.")
+            raise self._error(
+                syntax, "a value stands where a condition is needed", "Compare the value with something."
+            )
         return node
 
-    def _match(self, cls: Callable[..., _NodeT], operand: _Syntax, pattern: _Syntax) -> _NodeT:
-        text = self._expr(pattern)
+    def _match(self, cls: Callable[..., _T], operand: _Syntax, pattern: _Syntax) -> _T:
+        value, text = self._value(operand), self._expr(pattern)
         if not isinstance(text, StringLiteral):
             raise self._error(pattern, f"a pattern is a string, not of kind {text.kind!r}")
-        value = self._value(operand)
         try:
             return cls(operand=value, pattern=text.value)
         except ValidationError as exc:
             raise self._error(pattern, validation_problem(exc)) from exc
-
-    def _container(self, syntax: _Syntax) -> _TextList | Expr:
-        """Read what stands after IN: a list, a timespan, or the name of one."""
-        value = self._bound(syntax)
-        if isinstance(value, Timespan):
-            return TimespanLiteral.of(value)
-        if isinstance(syntax, Tree):
-            content = self._content(syntax)
-            return content if isinstance(content, _TextList) else self._expr(syntax)
-        if syntax.type == "NAME":
-            return self._expr(syntax)
-        if not is_collection(value):
-            raise self._error(
-                syntax,
-                f"the bind value {syntax} is of type {type(value).__name__}; IN needs a list, a range or a timespan",
-                f"For a single value, write ({syntax}) or use =.",
-            )
-        return _TextList(self._list_items(syntax, value), None)
-
-    def _items(self, syntax: _Syntax) -> tuple[ListItem, ...]:
-        """Read one element of a list, which is many if it is a bind value that is a list itself."""
-        if isinstance(syntax, Tree):
-            content = self._content(syntax)
-            assert isinstance(content, IntRange | UuidLiteral), "the grammar has nothing else in lists"
-            return (content,)
-        if syntax.type != "BIND":
-            return (to_item(self._token(syntax)),)
-        value = self._bound(syntax)
-        if is_collection(value):
-            return self._list_items(syntax, value)
-        return (self._explained(syntax, lambda: to_scalar(value, f"bind value {syntax}")),)
-
-    def _list_items(self, token: _Syntax, value: Any) -> ListItems:
-        return self._explained(token, lambda: to_list_items(value, f"bind value {token}"))
-
-    def _literal(self, token: Token) -> Expr:
-        value = self._bound(token)
-        if is_collection(value):
-            raise self._error(
-                token, f"the bind value {token} is of type {type(value).__name__}; only IN takes several values"
-            )
-        return self._explained(token, lambda: to_literal(value, f"bind value {token}"))
-
-    def _bound(self, syntax: _Syntax) -> Any:
-        """Look a bind value up; None for what is none."""
-        if not isinstance(syntax, Token) or syntax.type != "BIND":
-            return None
-        name = syntax[1:]
-        if name not in self._bind:
-            raise error_at(
-                self._text,
-                _position(syntax),
-                f"there is no bind value {syntax}",
-                remedy=f"Give one: bind={{{name!r}: ...}}.",
-                valid=[f":{known}" for known in sorted(map(str, self._bind))],
-            )
-        self.used.add(name)
-        return self._bind[name]
-
-    def _timespan(
-        self, begin: _Syntax, first: Expr | IntRange, end: _Syntax, last: Expr | IntRange
-    ) -> TimespanLiteral | None:
-        """Make a timespan of two ends; None if they are something else."""
-        ends: list[int | None] = []
-        for node in (first, last):
-            if not isinstance(node, TimeLiteral | NullLiteral):
-                return None
-            ends.append(node.value if isinstance(node, TimeLiteral) else None)
-        return TimespanLiteral.of(Timespan(*ends))
 
     def _number(self, syntax: _Syntax) -> float:
         node = self._expr(syntax)
@@ -368,40 +261,102 @@ class _Builder:
             raise self._error(syntax, f"a region is made of numbers, not of kind {node.kind!r}")
         return float(node.value)
 
-    def _int(self, token: _Syntax) -> IntLiteral:
-        digits = "".join(str(token).split())
-        # Python refuses to read very long integers, and they would not fit anyway.
-        if len(digits.lstrip("+-0")) > _DIGITS_OF_INT64:
-            raise self._error(token, "an integer must fit 64 bits")
-        return IntLiteral(value=int(digits))
+    def _int(self, token: Token) -> int:
+        return self._explained(token, lambda: read_int(token))
 
-    def _uuid(self, token: _Syntax, text: str) -> UuidLiteral:
-        try:
-            return UuidLiteral(value=text)
-        except ValidationError as exc:
-            raise self._error(token, f"{text!r} is no UUID") from exc
+    def _container(self, syntax: _Syntax) -> _Values | Expr:
+        """Read what stands after IN: values, or the name of a timespan."""
+        if isinstance(syntax, Tree):
+            made = self._made[id(syntax)]
+            assert isinstance(made, _Values), "the grammar has no other rule there"
+            return made
+        return self._bound_values(syntax) if _is_bind(syntax) else self._expr(syntax)
 
-    def _time(self, token: Token) -> TimeLiteral:
-        text = _unquote(token[1:])
-        iso, slash, given = text.rpartition("/") if "/" in text else (text, "", "")
-        scale = _SCALES.get(given.lower()) if slash else ("utc" if iso.endswith("Z") else "tai")
-        if scale is None:
+    def _items(self, syntax: _Syntax) -> ListItems:
+        """Read one element of a list, which is many if it is a bind value that is a list itself."""
+        if isinstance(syntax, Tree):
+            made = self._made[id(syntax)]
+            assert isinstance(made, IntRange | UuidLiteral), "the grammar has no other rules there"
+            return (made,)
+        if _is_bind(syntax):
+            return self._bound_items(syntax, self._look_up(syntax))
+        return (self._explained(syntax, partial(read_scalar, syntax)),)
+
+    # ---- bind values
+
+    def _look_up(self, token: Token) -> Any:
+        name = token[1:]
+        if name not in self._bind:
             raise error_at(
                 self._text,
                 _position(token),
-                f"there is no time scale {given!r}",
-                remedy="Write /tai, /utc or /tt at the end, or nothing for TAI.",
-                valid=list(_SCALES),
+                f"there is no bind value {token}",
+                remedy=f"Give it: bind={{{name!r}: ...}}.",
+                valid=sorted(f":{known}" for known in self._bind),
             )
-        return TimeLiteral(value=self._explained(token, lambda: parse_iso(iso, scale)))
+        self.used.add(name)
+        return self._bind[name]
+
+    def _bound_values(self, token: Token, *, may_be_scalar: bool = False) -> _Values:
+        """Read a bind value that is all that stands after IN."""
+        value = self._look_up(token)
+        if isinstance(value, Timespan):
+            return _Values((), TimespanLiteral.of(value))
+        if may_be_scalar or is_collection(value):
+            return _Values(self._bound_items(token, value))
+        raise self._error(
+            token,
+            f"{_shown_bind(token, value)}; IN takes a list, a set, a range, an array or a timespan",
+            f"Put a single value into parentheses: ({token}).",
+        )
+
+    def _bound_items(self, token: Token, value: Any) -> tuple[ListItem, ...]:
+        what = f"bind value {token}"
+        if is_collection(value):
+            return self._explained(token, lambda: to_list_items(value, what))
+        return (self._explained(token, lambda: to_scalar(value, what)),)
+
+    # ---- errors
 
     def _explained(self, syntax: _Syntax, make: Callable[[], _T]) -> _T:
         """Call something that knows nothing of the text, and let its error show the place."""
         try:
             return make()
         except InvalidInputError as exc:
-            raise self._error(syntax, str(exc), exc.remedy) from exc
+            raise error_at(
+                self._text,
+                _position(syntax),
+                str(exc),
+                remedy=exc.remedy,
+                valid=exc.details.get("valid", ()),
+            ) from exc
 
     def _error(self, syntax: _Syntax, problem: str, remedy: str = "") -> QueryError:
-        position = self._parts[id(syntax)].position if isinstance(syntax, Tree) else _position(syntax)
-        return error_at(self._text, position, problem, remedy=remedy)
+        return error_at(self._text, _position(syntax), problem, remedy=remedy)
+
+
+def _position(syntax: _Syntax) -> int:
+    start = syntax.start_pos if isinstance(syntax, Token) else getattr(syntax.meta, "start_pos", 0)
+    return start or 0
+
+
+def _is_bind(syntax: _Syntax) -> TypeGuard[Token]:
+    return isinstance(syntax, Token) and syntax.type == "BIND"
+
+
+def _is_comma(syntax: _Syntax) -> bool:
+    return isinstance(syntax, Token) and syntax.type == "TRAILING_COMMA"
+
+
+def _shown_bind(token: Token, value: Any) -> str:
+    return f"the bind value {token} is of type {type(value).__name__}"
+
+
+def _timespan_of(begin: Expr | IntRange, end: Expr | IntRange) -> TimespanLiteral | None:
+    """Make a timespan of its two ends; None if they cannot be any."""
+    ends: list[int | None] = []
+    for node in (begin, end):
+        if not isinstance(node, TimeLiteral | NullLiteral):
+            return None
+        ends.append(node.value if isinstance(node, TimeLiteral) else None)
+    return TimespanLiteral.of(Timespan(*ends))

@@ -82,7 +82,7 @@ def to_list_items(values: Iterable[Any], what: str = "value") -> ListItems:
     """
     if isinstance(values, range):
         return _range_items(values, what)
-    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    kind = _array_kind(values)
     # An array's own numbers are slow to take one by one; but its times would become integers.
     elements = values.tolist() if kind not in ("", "M") and hasattr(values, "tolist") else values
     items = tuple(to_scalar(value, f"{what}[{index}]") for index, value in enumerate(elements))
@@ -116,7 +116,7 @@ def _foreign_literal(value: Any) -> Constant | None:
     """Take in what other libraries make, without importing any of them."""
     if type(value).__module__.startswith("astropy.time"):
         return TimeLiteral(value=_begin_of(Timespan.from_astropy(value, None)))
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    kind = _array_kind(value)
     if kind == "M":  # numpy's datetime64: no time zone, UTC by convention
         nanoseconds = value.astype("datetime64[ns]").astype("int64")
         return TimeLiteral(value=utc_to_tai(int(nanoseconds)))
@@ -129,6 +129,12 @@ def _foreign_literal(value: Any) -> Constant | None:
     encode = getattr(value, "encode", None)
     data = encode() if callable(encode) else None
     return EncodedRegionLiteral(data=data.hex()) if isinstance(data, bytes) else None
+
+
+def _array_kind(value: Any) -> str:
+    """Return numpy's letter for the type of an array or of one of its numbers; empty for anything else."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return kind if isinstance(kind, str) else ""
 
 
 def _begin_of(timespan: Timespan) -> int:
@@ -146,7 +152,8 @@ def _range_items(values: range, what: str) -> ListItems:
         return (IntRange(start=first, stop=last, step=abs(values.step)),)
     except ValidationError as exc:
         raise InvalidInputError(
-            f"{what} {values!r} cannot be used: {validation_problem(exc)}", remedy="Integers must fit 64 bits."
+            f"{what} {values!r} cannot be used: {validation_problem(exc)}",
+            remedy="Integers must fit 64 bits.",
         ) from exc
 
 

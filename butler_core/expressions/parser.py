@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from typing import cast
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -101,14 +102,14 @@ def _syntax_error(text: str, exc: UnexpectedInput) -> QueryError:
 def _position(text: str, exc: UnexpectedInput) -> int:
     if isinstance(exc, UnexpectedToken) and exc.token.type == "$END":
         return len(text)
-    return len(text) if exc.pos_in_stream is None else exc.pos_in_stream
+    return cast(int, exc.pos_in_stream)  # lark declares it None, and always sets it
 
 
 def _explain(text: str, position: int, exc: UnexpectedInput, *, is_operand_due: bool) -> tuple[str, str]:
     """Say what is wrong and, for common slips, what was probably meant."""
     found = text[position]
     if found == '"':
-        return 'unexpected "', "Put strings into single quotes, and names that are no identifiers into backticks."
+        return 'unexpected "', "Put strings into single quotes, names that are no identifiers into backticks."
     if found == "'" or text[position : position + 2].upper() in ("T'", "X'"):
         if isinstance(exc, UnexpectedCharacters):
             return "a quote is never closed", "Close it; a single quote within a string is doubled."
@@ -132,8 +133,8 @@ def _valid_at(text: str, position: int, exc: UnexpectedInput) -> list[str]:
     try:
         parser = _grammar().parse_interactive(text[:position])
         parser.exhaust_lexer()
-        terminals: Iterable[str] = parser.accepts()
-    except UnexpectedInput:  # what comes before needs what comes after, as the name of a function its parenthesis
+        terminals: Iterable[str] = parser.accepts()  # type: ignore[no-untyped-call] # lark has no types here
+    except UnexpectedInput:  # what comes before is read otherwise without what follows: a rough answer then
         terminals = getattr(exc, "expected", None) or getattr(exc, "allowed", None) or ()
     accepted = set(terminals)
     return list(dict.fromkeys(word for term, words in _SHOWN.items() if term in accepted for word in words))

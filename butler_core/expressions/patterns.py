@@ -58,9 +58,10 @@ class Pattern(NamedTuple):
         return first if isinstance(first, str) else ""
 
     def to_like(self) -> str:
-        """Write the pattern for SQL's ``LIKE ... ESCAPE '\\'``."""
+        """Write the pattern for SQL's ``LIKE`` with a backslash as its escape character."""
         return "".join(
-            re.sub(r"([\\%_])", r"\\\1", part) if isinstance(part, str) else _AS_LIKE[part] for part in self.parts
+            re.sub(r"([\\%_])", r"\\\1", part) if isinstance(part, str) else _AS_LIKE[part]
+            for part in self.parts
         )
 
     def to_regex(self) -> re.Pattern[str]:

@@ -93,7 +93,8 @@ def _write_branch(node: Expr) -> tuple[_Level, str]:
         case Arithmetic(op=op, left=left, right=right):
             return _Level.PRODUCT, f"{_write(left, _Level.PRODUCT)} {op} {_write(right, _Level.SIGN)}"
         case Sign(op=op, operand=IntLiteral() | FloatLiteral() as operand):
-            return _Level.SIGN, f"{op}({_write_atom(operand)})"  # without parentheses, the sign is the number's own
+            # Without parentheses, the sign would be the number's own.
+            return _Level.SIGN, f"{op}({_write_atom(operand)})"
         case Sign(op=op, operand=operand):
             return _Level.SIGN, f"{op}{_write(operand, _Level.SIGN)}"
     return _write_test(node, "") or (_Level.ATOM, _write_atom(node))
@@ -149,7 +150,9 @@ def _write_atom(node: Expr | IntRange) -> str:
 
 def _write_list(values: Sequence[ListItem]) -> str:
     # Two times in parentheses are a timespan; a comma more makes them a list.
-    is_like_timespan = len(values) == 2 and all(isinstance(value, TimeLiteral | NullLiteral) for value in values)
+    is_like_timespan = len(values) == 2 and all(
+        isinstance(value, TimeLiteral | NullLiteral) for value in values
+    )
     return f"({', '.join(map(_write_atom, values))}{',' if is_like_timespan else ''})"
 
 

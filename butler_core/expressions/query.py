@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from butler_core.expressions.tree import Expr
 from butler_core.models.names import CollectionName, DataIdValue, DatasetTypeName, DimensionElementName, DimensionName
 
-QUERY_VERSION = 1
+QUERY_VERSION: Literal[1] = 1
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 

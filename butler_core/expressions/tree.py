@@ -176,7 +176,9 @@ class TimespanLiteral(Node):
     @model_validator(mode="after")
     def _has_one_empty_form(self) -> Self:
         if self.timespan.to_raw() != [self.begin, self.end]:
-            raise ValueError(f"[{self.begin}, {self.end}) holds no time; the empty timespan is written [0, 0)")
+            raise ValueError(
+                f"[{self.begin}, {self.end}) holds no time; the empty timespan is written [0, 0)"
+            )
         return self
 
     @classmethod
@@ -246,6 +248,8 @@ class Name(Node):
 
 
 class _Branch(Node):
+    """What has other nodes below it."""
+
     _depth: int = PrivateAttr(default=1)
 
     @model_validator(mode="after")
@@ -337,6 +341,7 @@ class Between(_Branch):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """What is tested, then the ends."""
         return (self.operand, self.low, self.high)
 
 
@@ -377,6 +382,7 @@ class Within(_OfOne):
 
     @property
     def children(self) -> tuple[Expr, ...]:
+        """What is tested, then the timespan."""
         return (self.operand, self.timespan)
 
 
@@ -423,7 +429,9 @@ class And(_OfMany):
     @field_validator("operands")
     @classmethod
     def _flatten(cls, operands: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        return tuple(part for node in operands for part in (node.operands if isinstance(node, And) else (node,)))
+        return tuple(
+            part for node in operands for part in (node.operands if isinstance(node, And) else (node,))
+        )
 
 
 class Or(_OfMany):
@@ -434,7 +442,9 @@ class Or(_OfMany):
     @field_validator("operands")
     @classmethod
     def _flatten(cls, operands: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        return tuple(part for node in operands for part in (node.operands if isinstance(node, Or) else (node,)))
+        return tuple(
+            part for node in operands for part in (node.operands if isinstance(node, Or) else (node,))
+        )
 
 
 # ---- what may stand where

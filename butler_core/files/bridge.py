@@ -115,7 +115,9 @@ class FileBridge(DatastoreBridge):
     """
 
     def __init__(
-        self, config: FileBridgeConfig, offered: Mapping[StorageClassName, FormatterChoice] = MappingProxyType({})
+        self,
+        config: FileBridgeConfig,
+        offered: Mapping[StorageClassName, FormatterChoice] = MappingProxyType({}),
     ) -> None:
         self.datastore_id = config.datastore_id
         self._config = config
@@ -152,7 +154,12 @@ class FileBridge(DatastoreBridge):
 
     def _find_formatter(self, dataset_type: str, storage_class: str) -> FormatterChoice:
         chosen, offered = self._config.formatters, self._offered
-        for found in (chosen.get(dataset_type), chosen.get(storage_class), offered.get(storage_class), chosen.get(DEFAULT)):
+        for found in (
+            chosen.get(dataset_type),
+            chosen.get(storage_class),
+            offered.get(storage_class),
+            chosen.get(DEFAULT),
+        ):
             if found is not None:
                 return found
         raise InvalidInputError(
@@ -223,13 +230,20 @@ class FileBridge(DatastoreBridge):
                 taken[artifact] = ref
             formatter = file.formatter or self.choose_formatter(dataset_type).formatter
             component, storage_class = dataset_type.component or "", dataset_type.storage_class_name
-            records.append((uuid, (FileRecord(component, artifact, formatter, None, None, None, storage_class),)))
+            records.append(
+                (uuid, (FileRecord(component, artifact, formatter, None, None, None, storage_class),))
+            )
 
     def _stems_of(self, dataset_type: DatasetType) -> Stems:
         stems = self._stems.get(dataset_type)
         if stems is None:
             templates = self._config.templates
-            keys = (dataset_type.name, dataset_type.name.partition(".")[0], dataset_type.storage_class_name, DEFAULT)
+            keys = (
+                dataset_type.name,
+                dataset_type.name.partition(".")[0],
+                dataset_type.storage_class_name,
+                DEFAULT,
+            )
             text = next((templates[key] for key in keys if key in templates), None)
             template = default_template(dataset_type.dimensions) if text is None else Template(text)
             stems = self._stems[dataset_type] = template.compile(dataset_type)
@@ -252,7 +266,8 @@ class FileBridge(DatastoreBridge):
     def _check_table(self, name: OpaqueTableName) -> None:
         if name != self.table_name:
             raise InvalidInputError(
-                f"Datastore {self.datastore_id!r} has no table {name!r}.", remedy=f"Its table is {self.table_name!r}."
+                f"Datastore {self.datastore_id!r} has no table {name!r}.",
+                remedy=f"Its table is {self.table_name!r}.",
             )
 
     def sign_opaque_values(
@@ -264,7 +279,8 @@ class FileBridge(DatastoreBridge):
     ) -> None:
         """Refuse: nobody signs URLs of files; a bridge whose store has signed URLs overrides this."""
         raise InvalidInputError(
-            f"Datastore {self.datastore_id!r} has no signed URLs.", remedy="Ask for unsigned ones: signed=False."
+            f"Datastore {self.datastore_id!r} has no signed URLs.",
+            remedy="Ask for unsigned ones: signed=False.",
         )
 
     def journal_paths(self, runs: Iterable[CollectionName]) -> Mapping[CollectionName, Uri]:

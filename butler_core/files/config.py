@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from butler_core.contracts.datastore import DatastoreConfig
 from butler_core.files.templates import Template
-from butler_core.models.names import DatastoreId, DatasetTypeName, FormatterName, StorageClassName
+from butler_core.models.names import DatasetTypeName, DatastoreId, FormatterName, StorageClassName
 from butler_core.models.universe import DimensionUniverse
 
 

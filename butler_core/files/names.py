@@ -26,7 +26,9 @@ _DOTS = re.compile(r"(?:^|(?<=/))\.")
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_+-]+)*")
 _COMPRESSION = frozenset((".gz", ".bz2", ".xz", ".zst", ".fz", ".lz4"))
 # What we make ourselves: the quick test.
-_USUAL = re.compile(r"(?:[A-Za-z0-9_%+,=@~-][A-Za-z0-9_.%+,=@~-]*+/)*+[A-Za-z0-9_%+,=@~-][A-Za-z0-9_.%+,=@~-]*+")
+_USUAL = re.compile(
+    r"(?:[A-Za-z0-9_%+,=@~-][A-Za-z0-9_.%+,=@~-]*+/)*+[A-Za-z0-9_%+,=@~-][A-Za-z0-9_.%+,=@~-]*+"
+)
 # Anything good: parts that are neither empty nor "." nor "..", without backslashes and control characters.
 _ARTIFACT = re.compile(r"(?!\.butler(?:/|$))(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f]+(?:/(?!$)|$))+")
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from butler_core.models.names import ArtifactName, ColumnName, DatastoreId, FormatterName, OpaqueTableName, StorageClassName
+from butler_core.models.names import (
+    ArtifactName,
+    ColumnName,
+    DatastoreId,
+    FormatterName,
+    OpaqueTableName,
+    StorageClassName,
+)
 from butler_core.models.opaque import OpaqueColumn, OpaqueTable
 
 
@@ -57,8 +64,9 @@ def file_table(datastore_id: DatastoreId) -> OpaqueTable:
 
 def as_records(values: Any) -> FileRecords:
     """Return a dataset's records as such: over the wire they come as lists of lists."""
-    if values and values[0].__class__ is FileRecord:
-        return tuple(values)
+    if values.__class__ is tuple and (not values or values[0].__class__ is FileRecord):
+        records: FileRecords = values
+        return records
     return tuple([FileRecord._make(row) for row in values])
 
 

@@ -4,10 +4,10 @@ A template is text with fields in braces::
 
     {run}/{dataset_type}/{instrument}/{visit.day_obs?}/{visit}_{detector?}
 
-``run``, ``dataset_type``, ``component``, a dimension's name, or a column of a dimension's record as ``element.column``.  A field with
-a question mark may have no value: then it leaves nothing, and the separators (``_ - . + , =``) directly before it go too.
-A part without any text is left out.  Values are escaped, so that no value adds a directory; a RUN's slashes alone do.  The
-batch's token and the extension are added by whoever uses the name.
+``run``, ``dataset_type``, ``component``, a dimension's name, or a column of a dimension's record as
+``element.column``.  A field with a question mark may have no value: then it leaves nothing, and the separators
+(``_ - . + , =``) directly before it go too.  A part without any text is left out.  Values are escaped, so that no value
+adds a directory; a RUN's slashes alone do.  The batch's token and the extension are added by whoever uses the name.
 """
 
 from __future__ import annotations
@@ -133,7 +133,10 @@ def _parse(text: str) -> Iterable[str | Field]:
 def _malformed(text: str, problem: str) -> ConfigurationError:
     expected = "fields such as {run}, {dataset_type}, {visit} or {visit.name?}, with letters, digits and _-.,=+@~/ between"
     return ConfigurationError(
-        f"Template {text[:200]!r} {problem}.", remedy=f"Expected: {expected}.", key="templates", expected=expected
+        f"Template {text[:200]!r} {problem}.",
+        remedy=f"Expected: {expected}.",
+        key="templates",
+        expected=expected,
     )
 
 
@@ -146,7 +149,9 @@ def _check_field(text: str, field: Field, universe: DimensionUniverse) -> None:
         if element is None:
             known, good = sorted(universe.elements), False
         else:
-            useless = {column.name for column in element.columns if column.type in ("region", "timespan", "bytes")}
+            useless = {
+                column.name for column in element.columns if column.type in ("region", "timespan", "bytes")
+            }
             known = [name for name in column_names(element) if name not in useless]
             good = field.column in known
     if not good:
@@ -197,7 +202,9 @@ def _compile_plain(pieces: Sequence[str | Field], dataset_type: DatasetType) -> 
             positions.append(required.index(piece.name))
         else:
             # Doubled, since the result is a pattern again; the RUN is put in once for all its datasets.
-            parts.append({"run": "\0", "dataset_type": parent, "component": component}[piece.name].replace("%", "%%"))
+            parts.append(
+                {"run": "\0", "dataset_type": parent, "component": component}[piece.name].replace("%", "%%")
+            )
     pattern = "/".join([part for part in "".join(parts).split("/") if part])
 
     def make(refs: Iterable[DatasetRef]) -> list[str]:
@@ -267,6 +274,7 @@ def _names_of(dataset_type: DatasetType) -> tuple[str, str]:
 def _look_up(ref: DatasetRef, field: Field) -> Any:
     data_id = ref.data_id
     if field.column is None:
-        return data_id[field.name] if field.name in data_id else None
+        # Not get(): on the way to its default it would compose an error.
+        return data_id[field.name] if field.name in data_id else None  # noqa: SIM401
     record = data_id.records.get(field.name) if data_id.is_expanded else None
     return None if record is None else record[field.column]

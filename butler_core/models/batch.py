@@ -30,7 +30,7 @@ from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
 from butler_core.models.record import DimensionRecord
 from butler_core.models.results import SyncResult
 
-BATCH_VERSION = 1
+BATCH_VERSION: Literal[1] = 1
 """The version of batches that this code makes and understands."""
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +51,9 @@ def _read_records(value: Any) -> dict[RecordKey, RawRecord]:
 RawRecords = Annotated[
     dict[RecordKey, RawRecord],
     PlainValidator(_read_records),
-    PlainSerializer(lambda records: [[list(key), record] for key, record in records.items()], when_used="json"),
+    PlainSerializer(
+        lambda records: [[list(key), record] for key, record in records.items()], when_used="json"
+    ),
 ]
 
 

@@ -20,7 +20,9 @@ from butler_core.models import lookup
 from butler_core.models.names import ColumnName
 from butler_core.models.timespan import Timespan
 
-ColumnType: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "timespan", "region"]
+ColumnType: TypeAlias = Literal[
+    "int", "float", "string", "bool", "bytes", "uuid", "time", "timespan", "region"
+]
 COLUMN_TYPES: frozenset[str] = frozenset(get_args(ColumnType))
 
 _INT64 = 1 << 63

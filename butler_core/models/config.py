@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from butler_core.models.names import Durability, Uri
 
-CONFIG_VERSION = 1
+CONFIG_VERSION: Literal[1] = 1
 
 
 class RepositoryConfig(BaseModel):

@@ -117,16 +117,20 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         names = group.required
         if group.implied and all(values.get(name) is not None for name in group.implied):
             names += group.implied
-        return cls.from_required(group, tuple([check_value(group.universe, name, values[name]) for name in names]))
+        return cls.from_required(
+            group, tuple([check_value(group.universe, name, values[name]) for name in names])
+        )
 
     # -- reading
 
     def __getitem__(self, name: DimensionName) -> DataIdValue:
         try:
-            return self._values[self._dimensions._index[name]]
+            return self._values[self._dimensions.positions[name]]
         except (KeyError, IndexError):
             if name in self._dimensions:
-                raise KeyError(f"{name}: this data ID is minimal and knows required values only; expand it") from None
+                raise KeyError(
+                    f"{name}: this data ID is minimal and knows required values only; expand it"
+                ) from None
             raise KeyError(f"{name}: this data ID has {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[DimensionName]:
@@ -136,7 +140,7 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         return len(self._values)
 
     def __contains__(self, name: object) -> bool:
-        index = self._dimensions._index.get(name)  # type: ignore[arg-type]
+        index = self._dimensions.positions.get(name)  # type: ignore[call-overload]
         return index is not None and index < len(self._values)
 
     def values(self) -> tuple[DataIdValue, ...]:  # type: ignore[override]
@@ -157,7 +161,9 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
     def full_values(self) -> tuple[DataIdValue, ...]:
         """The values of required and implied dimensions; `InvalidInputError` if it is minimal."""
         if not self.is_full:
-            raise InvalidInputError(f"Data ID {self} is minimal.", remedy="Expand it: butler.expand_data_id().")
+            raise InvalidInputError(
+                f"Data ID {self} is minimal.", remedy="Expand it: butler.expand_data_id()."
+            )
         return self._values
 
     @property
@@ -168,7 +174,7 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
     @property
     def is_full(self) -> bool:
         """Whether it knows the implied values too."""
-        return len(self._values) == len(self._dimensions._index)
+        return len(self._values) == len(self._dimensions.positions)
 
     @property
     def is_expanded(self) -> bool:
@@ -245,7 +251,9 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         if result.is_full and self._records is not None and other._records is not None:
             records = {**self._records, **other._records}
             if records.keys() >= set(group.elements):
-                return DataCoordinate.from_full(group, result._values, {n: records[n] for n in group.elements})
+                return DataCoordinate.from_full(
+                    group, result._values, {n: records[n] for n in group.elements}
+                )
         return result
 
     def __eq__(self, other: object) -> bool:
@@ -264,11 +272,17 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
     def _repr_html_(self) -> str:
         import html
 
-        rows = "".join(f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>" for name, value in self.items())
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>" for name, value in self.items()
+        )
         return f"<table>{rows}</table>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restore, (self._dimensions, self._values, None if self._records is None else dict(self._records))
+        return _restore, (
+            self._dimensions,
+            self._values,
+            None if self._records is None else dict(self._records),
+        )
 
 
 DataId: TypeAlias = DataCoordinate | Mapping[DimensionName, DataIdValue]

@@ -107,7 +107,7 @@ class DatasetRef:
     def uuid_bytes(self) -> bytes:
         """The 16 bytes of `uuid`, without making the object."""
         uuid = self._uuid
-        return uuid if uuid.__class__ is bytes else uuid.bytes  # type: ignore[union-attr, return-value]
+        return uuid if uuid.__class__ is bytes else uuid.bytes  # type: ignore[union-attr]
 
     @property
     def dataset_type(self) -> DatasetType:
@@ -126,7 +126,7 @@ class DatasetRef:
     def required_values(self) -> tuple[DataIdValue, ...]:
         """The data ID's required values, without making the object."""
         data_id = self._data_id
-        return data_id if data_id.__class__ is tuple else data_id.required_values  # type: ignore[union-attr, return-value]
+        return data_id if data_id.__class__ is tuple else data_id.required_values  # type: ignore[union-attr]
 
     @property
     def run(self) -> CollectionName:
@@ -137,14 +137,16 @@ class DatasetRef:
     def datastore_records(self) -> Mapping[OpaqueTableName, OpaqueTableValues] | None:
         """Its rows by table; None: not fetched; empty: not stored."""
         records = self._datastore_records
-        return records if records is None else MappingProxyType(records)  # type: ignore[arg-type]
+        return records if records is None else MappingProxyType(records)
 
     @property
     def is_expanded(self) -> bool:
         """Whether it carries dimension records and datastore records."""
         return self._datastore_records is not None and self.data_id.is_expanded
 
-    def with_datastore_records(self, records: Mapping[OpaqueTableName, OpaqueTableValues] | None) -> DatasetRef:
+    def with_datastore_records(
+        self, records: Mapping[OpaqueTableName, OpaqueTableValues] | None
+    ) -> DatasetRef:
         """Return the same ref with these datastore records."""
         return self._but(self._dataset_type, self._data_id, records)
 
@@ -158,7 +160,9 @@ class DatasetRef:
 
     def with_storage_class(self, storage_class: StorageClassLike) -> DatasetRef:
         """Return the same ref, to be read as another type; `InvalidInputError` unless convertible."""
-        return self._but(self._dataset_type.with_storage_class(storage_class), self._data_id, self._datastore_records)
+        return self._but(
+            self._dataset_type.with_storage_class(storage_class), self._data_id, self._datastore_records
+        )
 
     def _but(
         self,
@@ -207,7 +211,8 @@ def refs_from_rows(
     dataset_type: DatasetType, rows: Iterable[tuple[bytes | UUID, CollectionName, tuple[DataIdValue, ...]]]
 ) -> list[DatasetRef]:
     """Make refs of trusted rows (UUID or its bytes, run, required values); the objects inside are made when asked for."""
-    new, cls, refs = object.__new__, DatasetRef, []
+    new, cls = object.__new__, DatasetRef
+    refs: list[DatasetRef] = []
     append = refs.append
     for uuid, run, values in rows:
         ref = new(cls)

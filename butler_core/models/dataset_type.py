@@ -46,7 +46,7 @@ class DatasetType:
         *,
         is_calibration: bool = False,
     ) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(str(name)):
             raise InvalidInputError(
                 f"{name!r} cannot name a dataset type.",
                 remedy="Use letters, digits and underscores, beginning with a letter; a dot before a component.",
@@ -105,7 +105,10 @@ class DatasetType:
                 remedy=f"It has: {', '.join(sorted(parts)) or 'none'}.",
             )
         return DatasetType(
-            f"{self._name}.{component}", self._dimensions, parts[component], is_calibration=self._is_calibration
+            f"{self._name}.{component}",
+            self._dimensions,
+            parts[component],
+            is_calibration=self._is_calibration,
         )
 
     def with_storage_class(self, storage_class: StorageClassLike) -> DatasetType:

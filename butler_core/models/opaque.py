@@ -79,7 +79,9 @@ class OpaqueTableBatch(BaseModel):
         if len(tables) == 1:
             ((name, rows),) = tables
             return [
-                ref.with_datastore_records({name: values} if (values := rows.get(ref.uuid)) is not None else {})
+                ref.with_datastore_records(
+                    {name: values} if (values := rows.get(ref.uuid)) is not None else {}
+                )
                 for ref in refs
             ]
         return [

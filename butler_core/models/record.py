@@ -32,11 +32,13 @@ class RecordShape:
         self.key_length = len(element.required)
         if element.primary_key is not None:
             self.index.setdefault(element.primary_key.name, self.index[element.name])
-        self.columns: tuple[ColumnInfo, ...] = tuple(
-            self._key_column(name) for name in (*element.required, *element.implied)
-        ) + element.columns
+        self.columns: tuple[ColumnInfo, ...] = (
+            tuple(self._key_column(name) for name in (*element.required, *element.implied)) + element.columns
+        )
         self._checks = tuple((is_ready(column), column.nullable, column) for column in self.columns)
-        self._not_json = tuple(c.name for c in self.columns if c.type in ("bytes", "region", "timespan", "uuid"))
+        self._not_json = tuple(
+            c.name for c in self.columns if c.type in ("bytes", "region", "timespan", "uuid")
+        )
         self._positions: dict[tuple[ColumnName, ...], tuple[int, ...]] = {}
 
     def _key_column(self, name: str) -> ColumnInfo:
@@ -95,7 +97,10 @@ class RecordShape:
 
     def make_many(self, rows: Iterable[DimensionRecord | Mapping[ColumnName, Any]]) -> list[DimensionRecord]:
         """Make records of mappings; records of this element pass as they are."""
-        return [row if isinstance(row, DimensionRecord) and row.shape is self else self.make(_mapping(row)) for row in rows]
+        return [
+            row if isinstance(row, DimensionRecord) and row.shape is self else self.make(_mapping(row))
+            for row in rows
+        ]
 
 
 def _mapping(row: Any) -> Mapping[ColumnName, Any]:
@@ -104,7 +109,8 @@ def _mapping(row: Any) -> Mapping[ColumnName, Any]:
     if isinstance(row, Mapping):
         return row
     raise InvalidInputError(
-        f"A dimension record cannot be made of a {type(row).__name__}.", remedy="Give a mapping from column to value."
+        f"A dimension record cannot be made of a {type(row).__name__}.",
+        remedy="Give a mapping from column to value.",
     )
 
 

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from butler_core.models.dataset_ref import DatasetRef
-from butler_core.models.names import ColumnName, DataIdValue, DimensionElementName, InMemoryDataset, Parameters, Uri
+from butler_core.models.names import (
+    ColumnName,
+    DataIdValue,
+    DimensionElementName,
+    InMemoryDataset,
+    Parameters,
+    Uri,
+)
 
 
 class GetResult(NamedTuple):

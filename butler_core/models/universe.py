@@ -227,17 +227,18 @@ class DimensionGroup(Set[DimensionName]):
 
     __slots__ = (
         "__weakref__",
-        "_index",
         "_universe",
         "elements",
         "governors",
         "implied",
         "lookup_order",
         "names",
+        "positions",
         "required",
         "skypix",
     )
 
+    _universe: DimensionUniverse
     names: tuple[DimensionName, ...]
     """All names, in the universe's order."""
     required: tuple[DimensionName, ...]
@@ -248,6 +249,8 @@ class DimensionGroup(Set[DimensionName]):
     """Elements, join tables too, all of whose dimensions are in the group."""
     governors: tuple[DimensionName, ...]
     skypix: tuple[DimensionName, ...]
+    positions: dict[DimensionName, int]
+    """Where each name's value is among those of required, then implied dimensions."""
     lookup_order: tuple[DimensionElementName, ...]
     """The elements, ordered so that a record's own dimensions are known when its turn comes."""
 
@@ -269,7 +272,7 @@ class DimensionGroup(Set[DimensionName]):
         )
         self.governors = tuple(name for name in ordered if dimensions[name].is_governor)
         self.skypix = tuple(name for name in ordered if dimensions[name].is_skypix)
-        self._index = {name: index for index, name in enumerate(self.required + self.implied)}
+        self.positions = {name: index for index, name in enumerate(self.required + self.implied)}
         self.lookup_order = self._find_lookup_order()
         return self
 
@@ -295,7 +298,7 @@ class DimensionGroup(Set[DimensionName]):
         return self._universe
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return name in self.positions
 
     def __iter__(self) -> Iterator[DimensionName]:
         return iter(self.names)

@@ -104,14 +104,22 @@ class _Reader:
     def refuse(self, key: str, problem: str, expected: str) -> ConfigurationError:
         """Make the error for one key."""
         return ConfigurationError(
-            f"{self.place}: {key}: {problem}.", remedy=f"Expected: {expected}.", file=self.place, key=key, expected=expected
+            f"{self.place}: {key}: {problem}.",
+            remedy=f"Expected: {expected}.",
+            file=self.place,
+            key=key,
+            expected=expected,
         )
 
     def merged(self, depth: int = 0) -> dict[str, Any]:
         """Return the content with every overlay applied."""
         content = self.content
         if not isinstance(content, dict):
-            raise self.refuse("(whole file)", f"is a {type(content).__name__}", "a mapping with namespace, version and elements")
+            raise self.refuse(
+                "(whole file)",
+                f"is a {type(content).__name__}",
+                "a mapping with namespace, version and elements",
+            )
         extends = content.pop("extends", None)
         if extends is None:
             if "drop" in content:
@@ -123,7 +131,9 @@ class _Reader:
         name = spec.pop("name", None)
         version = spec.pop("version", None)
         if not isinstance(name, str) or spec or not isinstance(version, int | None):
-            raise self.refuse("extends", f"cannot be {extends!r}", "a name or path, or {name: ..., version: ...}")
+            raise self.refuse(
+                "extends", f"cannot be {extends!r}", "a name or path, or {name: ..., version: ...}"
+            )
         if self.base is not None and name.endswith((".yaml", ".yml")):
             name = str(self.base / name)
         below = _Reader(name, version).merged(depth + 1)
@@ -167,7 +177,11 @@ def _load_yaml(path: Path) -> Any:
         raise NotFoundError(f"There is no universe file {path}.", remedy="Check the path.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(
-            f"{path} cannot be read as YAML: {error}", remedy="Mend the file.", file=str(path), key="", expected="YAML"
+            f"{path} cannot be read as YAML: {error}",
+            remedy="Mend the file.",
+            file=str(path),
+            key="",
+            expected="YAML",
         ) from error
 
 
@@ -219,12 +233,16 @@ def _topological(reader: _Reader, source: _Source) -> list[str]:
         if name in done:
             return
         if name in path:
-            raise reader.refuse(f"elements.{name}", f"needs itself: {' -> '.join((*path, name))}", "no circle")
+            raise reader.refuse(
+                f"elements.{name}", f"needs itself: {' -> '.join((*path, name))}", "no circle"
+            )
         element = source.elements[name]
         for key, others in (("requires", element.requires), ("implies", element.implies)):
             for other in others:
                 if other not in source.elements or source.elements[other].key is None:
-                    raise reader.refuse(f"elements.{name}.{key}", f"{other!r} is no dimension", "names of dimensions")
+                    raise reader.refuse(
+                        f"elements.{name}.{key}", f"{other!r} is no dimension", "names of dimensions"
+                    )
                 visit(other, (*path, name))
         done[name] = None
 
@@ -238,41 +256,57 @@ def _families(reader: _Reader, source: _Source, kind: str) -> dict[str, str]:
     for family, members in getattr(source.topology, kind).items():
         for member in members:
             if member not in source.elements:
-                raise reader.refuse(f"topology.{kind}.{family}", f"{member!r} is no element", "names of elements")
+                raise reader.refuse(
+                    f"topology.{kind}.{family}", f"{member!r} is no element", "names of elements"
+                )
             if member in result:
-                raise reader.refuse(f"topology.{kind}.{family}", f"{member!r} is in two families", "one family each")
+                raise reader.refuse(
+                    f"topology.{kind}.{family}", f"{member!r} is in two families", "one family each"
+                )
             result[member] = family
     return result
 
 
 def _check_skypix(reader: _Reader, source: _Source) -> None:
     common = source.skypix.common
-    names = {f"{system}{level}" for system, finest in source.skypix.systems.items() for level in range(finest + 1)}
+    names = {
+        f"{system}{level}" for system, finest in source.skypix.systems.items() for level in range(finest + 1)
+    }
     if common is not None and common not in names:
         raise reader.refuse("skypix.common", f"{common!r} is a level of no system", "such as 'htm7'")
     for name in names.intersection(source.elements):
         raise reader.refuse(f"elements.{name}", "is a level of a skypix system too", "another name")
 
 
-def _element(reader: _Reader, source: _Source, name: str, families: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _element(
+    reader: _Reader, source: _Source, name: str, families: dict[str, dict[str, str]]
+) -> dict[str, Any]:
     spec = source.elements[name]
     place = f"elements.{name}"
-    if spec.key is None and (spec.governor or spec.implies and not spec.requires or not spec.requires):
-        raise reader.refuse(place, "has neither a key nor requires anything", "a 'key', or 'requires' for a join table")
+    if spec.key is None and (spec.governor or not spec.requires):
+        raise reader.refuse(
+            place, "has neither a key nor requires anything", "a 'key', or 'requires' for a join table"
+        )
     if spec.key is not None and spec.joins:
         raise reader.refuse(f"{place}.joins", "is for join tables only", "an element without a key")
     if spec.governor and spec.requires:
         raise reader.refuse(f"{place}.governor", "a governor requires nothing", "no 'requires'")
     if not spec.table and (spec.metadata or spec.alternate_keys or spec.requires or spec.implies):
-        raise reader.refuse(f"{place}.table", "without a table there are no columns", "a key and nothing else")
+        raise reader.refuse(
+            f"{place}.table", "without a table there are no columns", "a key and nothing else"
+        )
     required = _required(source, name)
     key = ColumnInfo(spec.key.name, spec.key.type, doc=spec.key.doc, nullable=False) if spec.key else None
-    alternates = tuple(ColumnInfo(c.name, c.type, doc=c.doc, nullable=c.nullable) for c in spec.alternate_keys)
+    alternates = tuple(
+        ColumnInfo(c.name, c.type, doc=c.doc, nullable=c.nullable) for c in spec.alternate_keys
+    )
     metadata = tuple(ColumnInfo(c.name, c.type, c.unit, c.doc, c.nullable) for c in spec.metadata)
     columns = [*required, *spec.implies, *(c.name for c in (*alternates, *metadata))]
     taken = {c for c in columns if columns.count(c) > 1} | ({"region", "timespan"} & set(columns))
     if taken:
-        raise reader.refuse(place, f"the name {min(taken)!r} is taken", "column names that differ from one another")
+        raise reader.refuse(
+            place, f"the name {min(taken)!r} is taken", "column names that differ from one another"
+        )
     return {
         "name": name,
         "doc": spec.doc.strip(),

@@ -180,6 +180,11 @@ class Database(ABC):
     def uuid_from_value(self, value: Any) -> bytes | UUID:
         """Return the UUID, or its 16 bytes, of what the database gave."""
 
+    def make_uuid(self, value: Any) -> UUID:
+        """Return the UUID object of what the database gave."""
+        uuid = self.uuid_from_value(value)
+        return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
+
     @abstractmethod
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
         """Return the database's plan for a statement, line by line."""

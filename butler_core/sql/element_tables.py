@@ -123,13 +123,9 @@ class ElementTable:
             elif info.type == "bool":
                 readers.append(_read_with(bool, position))
             elif info.type == "uuid":
-                readers.append(_read_with(self._read_uuid, position))
+                readers.append(_read_with(self._database.make_uuid, position))
             position += len(self.columns[info.name])
         return readers[::-1]
-
-    def _read_uuid(self, value: Any) -> UUID:
-        uuid = self._database.uuid_from_value(value)
-        return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
 
     def values(self, rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
         """Turn rows of all columns, in the order of the table, into values of records in the order of ``shape.names``."""

@@ -78,18 +78,14 @@ class _TableRows:
 
     def _to_raw(self, row: Sequence[Any]) -> dict[str, Any]:
         raw = dict(zip(self.names, row, strict=True))
-        raw["dataset_uuid"] = self._uuid(row[0])
+        raw["dataset_uuid"] = self.database.make_uuid(row[0])
         for position in self._uuids:
             if row[position] is not None:
-                raw[self.names[position]] = self._uuid(row[position])
+                raw[self.names[position]] = self.database.make_uuid(row[position])
         for position in self._bools:
             if row[position] is not None:
                 raw[self.names[position]] = bool(row[position])
         return raw
-
-    def _uuid(self, value: Any) -> UUID:
-        uuid = self.database.uuid_from_value(value)
-        return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
 
     def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> dict[UUID, OpaqueTableValues]:
         """Read the records of datasets."""

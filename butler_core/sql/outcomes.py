@@ -87,8 +87,7 @@ class Outcomes:
         result = dict.fromkeys(batch_ids, BatchOutcome.UNKNOWN)
         values = [self._database.uuid_to_value(uuid.bytes) for uuid in result]
         for key, outcome in self._read.all(cursor, (self._bind(values),)):
-            uuid = self._database.uuid_from_value(key)
-            result[uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)] = BatchOutcome(outcome)
+            result[self._database.make_uuid(key)] = BatchOutcome(outcome)
         return result
 
 

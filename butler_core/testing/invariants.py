@@ -9,8 +9,8 @@ from butler_core.errors import ButlerError
 def find_violations(butler: Butler) -> list[str]:
     """Recover, then say what is wrong; an empty list is what should come.
 
-    Checked is that no journal is left, that a second recovery finds nothing to do, that each artifact is named by a record, and that every
-    dataset which is recorded as stored can be read.
+    Checked is that no journal is left, that a second recovery finds nothing to do, that each artifact is named by a record,
+    and that every dataset which is recorded as stored can be read.
     """
     problems = []
     report = butler.recover()

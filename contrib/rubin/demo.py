@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from butler_rubin.samples import sample_export
 from lsst.sphgeom import ConvexPolygon, LonLat
 from rich.console import Console
 from rich.table import Table
 
 from butler_core import Butler, CollectionType, DataCoordinate, SequenceEditMode
+from butler_rubin.samples import sample_export
 
 RUN = "u/demo/summaries"
 CHAIN = "u/demo"
@@ -90,7 +90,9 @@ def main(root: Path) -> None:
     export = sample_export("ci_hsc-subset")
     butler = Butler(root, writeable=True)
     report = timed(f"imported {export.name}", lambda: butler.import_(export, skip_files=True))
-    console.print(f"  {report.datasets} datasets registered (the export names images that it does not contain)")
+    console.print(
+        f"  {report.datasets} datasets registered (the export names images that it does not contain)"
+    )
     visits = butler.query_dimension_records("visit").sorted("visit")
     show(
         "Visits",
@@ -114,7 +116,9 @@ def main(root: Path) -> None:
     where = "band = 'r' AND detector IN (4..6, 100)"
     found = butler.query_datasets("summary", CHAIN, where=where, instrument="HSC")
     console.print(f"  {CHAIN} = {' > '.join(butler.get_collection_chain(CHAIN))}")
-    rows = [(result.ref.data_id, result.dataset) for result in butler.get_many([(ref, None) for ref in found])]
+    rows = [
+        (result.ref.data_id, result.dataset) for result in butler.get_many([(ref, None) for ref in found])
+    ]
     rows.sort(key=lambda row: (row[0]["visit"], row[0]["detector"]))
     show(
         f"summary WHERE {where}",
@@ -133,10 +137,10 @@ def main(root: Path) -> None:
     step("What to try next")
     for line in (
         f"butler query-collections {root}",
-        f"butler query-datasets {root} calexp --collections {','.join(inputs)} --where \"detector < 10\"",
+        f'butler query-datasets {root} calexp --collections {",".join(inputs)} --where "detector < 10"',
         f"butler query-dimension-records {root} visit --json",
         f"butler get {root} summary instrument=HSC visit={one['visit']} detector={one['detector']} --collections {CHAIN}",
-        f"echo '{{\"note\": \"mine\"}}' | butler put {root} summary - instrument=HSC visit={one['visit']} "
+        f'echo \'{{"note": "mine"}}\' | butler put {root} summary - instrument=HSC visit={one["visit"]} '
         f"detector={one['detector']} --run u/me/first",
         "butler plugins",
     ):
@@ -145,5 +149,7 @@ def main(root: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path, nargs="?", default=Path("demo"), help="where the repository goes (default: demo)")
+    parser.add_argument(
+        "root", type=Path, nargs="?", default=Path("demo"), help="where the repository goes (default: demo)"
+    )
     main(parser.parse_args().root)

@@ -27,7 +27,13 @@ def populate(butler: Butler) -> None:
     butler.insert_dimension_data(
         "detector",
         [
-            {"instrument": INSTRUMENT, "id": i, "full_name": f"S{i}", "purpose": "SCIENCE", "is_science": i != 3}
+            {
+                "instrument": INSTRUMENT,
+                "id": i,
+                "full_name": f"S{i}",
+                "purpose": "SCIENCE",
+                "is_science": i != 3,
+            }
             for i in DETECTORS
         ],
     )

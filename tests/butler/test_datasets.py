@@ -32,7 +32,9 @@ def files_under(root: Path) -> list[str]:
     """Artifacts of a repository with the default configuration, without journals and staging."""
     data = root / "data"
     return sorted(
-        str(path.relative_to(data)) for path in data.rglob("*") if path.is_file() and ".butler" not in path.parts
+        str(path.relative_to(data))
+        for path in data.rglob("*")
+        if path.is_file() and ".butler" not in path.parts
     )
 
 
@@ -217,7 +219,9 @@ def outside(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("transfer", ["auto", "copy", "move", "hardlink", "symlink", "relsymlink", "link", "direct"])
+@pytest.mark.parametrize(
+    "transfer", ["auto", "copy", "move", "hardlink", "symlink", "relsymlink", "link", "direct"]
+)
 def test_ingest(butler: Butler, root: Path, outside: Path, transfer: Any) -> None:
     (ref,) = butler.make_refs("summary", [ID])
     (stored,) = butler.ingest(FileDataset(outside, ref), transfer=transfer)

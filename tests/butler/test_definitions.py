@@ -68,11 +68,23 @@ def test_an_existing_repository_is_not_touched(root: Path) -> None:
         ({"durabilty": "process"}, None, ConfigurationError, ["durabilty", "durability"]),
         ({"durability": "often"}, None, ConfigurationError, ["durability", "often"]),
         ({}, "no-such-universe", NotFoundError, ["no-such-universe"]),
-        ({}, {"namespace": "x", "version": 1, "elements": {"a": {"kye": 1}}}, ConfigurationError, ["elements.a.kye"]),
-        ({}, {"namespace": "x", "version": 1, "elements": {"a": {"requires": ["b"]}}}, ConfigurationError, ["elements.a", "b"]),
+        (
+            {},
+            {"namespace": "x", "version": 1, "elements": {"a": {"kye": 1}}},
+            ConfigurationError,
+            ["elements.a.kye"],
+        ),
+        (
+            {},
+            {"namespace": "x", "version": 1, "elements": {"a": {"requires": ["b"]}}},
+            ConfigurationError,
+            ["elements.a", "b"],
+        ),
     ],
 )
-def test_a_mistake_makes_no_repository(tmp_path: Path, config: Any, dimensions: Any, error: type[ButlerError], words: list[str]) -> None:
+def test_a_mistake_makes_no_repository(
+    tmp_path: Path, config: Any, dimensions: Any, error: type[ButlerError], words: list[str]
+) -> None:
     from butler_core import DimensionUniverse
 
     root = tmp_path / "repo"
@@ -198,7 +210,9 @@ def test_sync(butler: Butler) -> None:
         ("band", {"name": "g"}, ["table"]),
     ],
 )
-def test_a_bad_record_is_explained_and_nothing_is_inserted(butler: Butler, element: str, record: Any, words: list[str]) -> None:
+def test_a_bad_record_is_explained_and_nothing_is_inserted(
+    butler: Butler, element: str, record: Any, words: list[str]
+) -> None:
     good = {"instrument": INSTRUMENT, "id": 50}
     with pytest.raises(ButlerError) as caught:
         butler.insert_dimension_data(element, [good, record] if element == "detector" else [record])

@@ -36,7 +36,10 @@ def expected_run(n: int) -> str:
 
 
 def test_find_first_takes_the_earliest_collection_of_a_chain(filled: Butler) -> None:
-    found = {(r.data_id["exposure"], r.data_id["detector"]): r.run for r in filled.query_datasets("summary", "chain")}
+    found = {
+        (r.data_id["exposure"], r.data_id["detector"]): r.run
+        for r in filled.query_datasets("summary", "chain")
+    }
     assert found == {(d["exposure"], d["detector"]): expected_run(n) for n, d in enumerate(data_ids())}
 
 
@@ -117,13 +120,20 @@ def test_where(filled: Butler, where: str, holds: object) -> None:
         for r in filled.query_datasets("summary", "chain", where=where, instrument=INSTRUMENT)
     }
     assert found == expected
-    ids = {(d["exposure"], d["detector"]) for d in filled.query_data_ids(["exposure", "detector"], where=where, instrument=INSTRUMENT)}
+    ids = {
+        (d["exposure"], d["detector"])
+        for d in filled.query_data_ids(["exposure", "detector"], where=where, instrument=INSTRUMENT)
+    }
     assert ids == expected
 
 
 def test_bound_values(filled: Butler) -> None:
     query = filled.query_datasets(
-        "summary", RUN, where="detector IN (:these) AND exposure = :e", bind={"these": {1, 2}, "e": 104}, instrument=INSTRUMENT
+        "summary",
+        RUN,
+        where="detector IN (:these) AND exposure = :e",
+        bind={"these": {1, 2}, "e": 104},
+        instrument=INSTRUMENT,
     )
     assert query.count() == 2
     with pytest.raises(InvalidInputError, match="these"):
@@ -132,7 +142,12 @@ def test_bound_values(filled: Butler) -> None:
 
 @pytest.mark.parametrize(
     ("where", "place"),
-    [("detctor = 2", 0), ("detector = 2 AND visit.nothing > 3", 17), ("detector == ", 12), ("exposure.nothing = 1", 0)],
+    [
+        ("detctor = 2", 0),
+        ("detector = 2 AND visit.nothing > 3", 17),
+        ("detector == ", 12),
+        ("exposure.nothing = 1", 0),
+    ],
 )
 def test_a_mistake_in_where_shows_the_place(filled: Butler, where: str, place: int) -> None:
     with pytest.raises(QueryError) as caught:
@@ -146,9 +161,13 @@ def test_order_slices_and_pages(filled: Butler) -> None:
     keys = [(r.data_id["exposure"], r.data_id["detector"]) for r in query]
     assert keys == [(e, d) for e in reversed(EXPOSURES) for d in DETECTORS]
     assert [r.data_id["detector"] for r in query.sliced(1, 3)] == [1, 2]
-    assert [(r.data_id["exposure"], r.data_id["detector"]) for r in query.sliced(2, 20).sliced(3, 6)] == keys[5:8]
+    assert [(r.data_id["exposure"], r.data_id["detector"]) for r in query.sliced(2, 20).sliced(3, 6)] == keys[
+        5:8
+    ]
     assert [(r.data_id["exposure"], r.data_id["detector"]) for r in query] == keys  # again
-    nulls = [r.target_name for r in filled.query_dimension_records("exposure").sorted("-exposure.target_name")]
+    nulls = [
+        r.target_name for r in filled.query_dimension_records("exposure").sorted("-exposure.target_name")
+    ]
     assert nulls[-1] is None
     assert nulls[0] == "field 1"
 
@@ -201,12 +220,18 @@ def test_data_ids_are_full(butler: Butler) -> None:
     assert [dict(d) for d in butler.query_data_ids("band").sorted("band")] == [{"band": "g"}, {"band": "r"}]
     assert [dict(d) for d in butler.query_data_ids([])] == [{}]
     assert {d["detector"] for d in butler.query_data_ids("detector", exposure=100)} == set(DETECTORS)
-    expanded = next(iter(butler.query_data_ids("exposure", where="exposure = 101", instrument=INSTRUMENT).expanded()))
+    expanded = next(
+        iter(butler.query_data_ids("exposure", where="exposure = 101", instrument=INSTRUMENT).expanded())
+    )
     assert expanded.records["physical_filter"].band == "g"
 
 
 def test_records(butler: Butler) -> None:
-    records = list(butler.query_dimension_records("detector", where="detector > 1", instrument=INSTRUMENT).sorted("detector"))
+    records = list(
+        butler.query_dimension_records("detector", where="detector > 1", instrument=INSTRUMENT).sorted(
+            "detector"
+        )
+    )
     assert [(r.id, r.full_name, r.is_science) for r in records] == [(2, "S2", True), (3, "S3", False)]
     assert butler.query_dimension_records("detector").count() == 4
     with pytest.raises(InvalidInputError, match="elements are"):

@@ -282,6 +282,7 @@ def test_storage_classes_of_other_plugins_are_found_beside_broken_ones(site):
     assert list(plugins.storage_classes) == ["One"]
     assert "One" in plugins.storage_classes
     assert "Two" not in plugins.storage_classes
+    assert plugins.storage_classes.get("Two") is None
     with pytest.raises(NotFoundError, match=r"'Two' \(known: One\)") as caught:
         plugins.get_storage_class("Two")
     assert "butler-bad" in caught.value.__notes__[-1]
@@ -366,3 +367,12 @@ def test_a_formatter_is_chosen_by_ending_then_by_storage_class(site):
     assert plugins.find_formatter("Table", "") == "d"
     with pytest.raises(NotFoundError, match=r"end in '\.w'"):
         plugins.find_formatter("Dict", ".w")
+
+
+def test_a_storage_class_without_a_choice_is_written_by_the_core_s_formatter_or_the_first(site):
+    (site / "formatters_plugin.py").write_text(FORMATTERS_SOURCE)
+    others = [(name, "formatters_plugin", "butler-some") for name in "abd"]
+    plugins = _only(*others, ("c", "formatters_plugin", "butler-core"))
+    assert plugins.default_formatters["Dict"] == "c"
+    assert dict(plugins.default_formatters) == {"Dict": "c", "Table": "d"}
+    assert plugins.default_formatters.get("None") is None

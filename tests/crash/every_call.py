@@ -54,7 +54,9 @@ def start(work: Path, name: str) -> int:
 def trace(pid: int, *options: str, output: Path | None = None) -> int:
     """Let a stopped child go on under strace; return how it ended."""
     target = ["-o", str(output)] if output else ["-o", os.devnull]
-    tracer = subprocess.Popen(["strace", "-f", "-p", str(pid), *target, *options], stderr=subprocess.PIPE, text=True)
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-p", str(pid), *target, *options], stderr=subprocess.PIPE, text=True
+    )
     assert tracer.stderr is not None
     for line in tracer.stderr:
         if "attached" in line:
@@ -99,7 +101,11 @@ def main() -> int:
                 for k in range(1, count + 1):
                     copy(template, work)
                     code = trace(
-                        start(work, name), "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}"
+                        start(work, name),
+                        "-e",
+                        f"trace={call}",
+                        "-e",
+                        f"inject={call}:signal=SIGKILL:when={k}",
                     )
                     runs += 1
                     problems = check(work, name, finished=code == 0)
@@ -108,7 +114,10 @@ def main() -> int:
                     for problem in problems:
                         failures += 1
                         print(f"FAILED {name}, killed at {call} number {k}: {problem}", flush=True)
-            print(f"{name}: killed at each of {total} calls of {len(calls)} kinds in {time.monotonic() - begun:.0f} s", flush=True)
+            print(
+                f"{name}: killed at each of {total} calls of {len(calls)} kinds in {time.monotonic() - begun:.0f} s",
+                flush=True,
+            )
     print(f"{runs - failures if failures < runs else 0} passed, {failures} failed")
     return 1 if failures else 0
 

@@ -68,7 +68,9 @@ def test_recovery_killed_at_every_step(name: str, template: Path, tmp_path: Path
     broken, work = tmp_path / "broken", tmp_path / "work"
     copy(template, broken)
     # The last steps before the end leave most to recover: find how many there are, and stop in the middle of them.
-    steps = next(n for n in range(1000) if run_until(n, _fresh(template, work), OPERATIONS[name]) == EXIT_DONE)
+    steps = next(
+        n for n in range(1000) if run_until(n, _fresh(template, work), OPERATIONS[name]) == EXIT_DONE
+    )
     assert run_until(steps // 2, broken, OPERATIONS[name]) == EXIT_KILLED
     for step in range(1000):
         copy(broken, work)

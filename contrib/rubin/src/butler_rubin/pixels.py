@@ -116,7 +116,9 @@ def _affordable_level(region: Region, pixels: Pixelization) -> int:
 
 def _cover_simple(region: Region, pixels: Pixelization) -> RangeSet:
     if isinstance(region, Ellipse):
-        region = region.getBoundingCircle()  # the library's search for ellipses never ends, and overflows the stack
+        region = (
+            region.getBoundingCircle()
+        )  # the library's search for ellipses never ends, and overflows the stack
     cover: RangeSet = pixels.implementation.envelope(region)
     return _add_bent_neighbours(cover, pixels.level) if pixels.system == "healpix" else cover
 

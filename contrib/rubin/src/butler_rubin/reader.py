@@ -178,8 +178,7 @@ class _Reading:
             if len(block) == _BLOCK_ROWS:
                 yield block
                 block = []
-        if block:
-            yield block
+        yield block  # perhaps an empty one: the entry itself is to be checked all the same
 
 
 def _is_streamable(item: Table) -> bool:

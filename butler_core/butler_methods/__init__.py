@@ -1,0 +1,1 @@
+"""The methods of `butler_core.butler.Butler`, by what users want: reading, finding, writing; they delegate at once."""

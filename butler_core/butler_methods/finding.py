@@ -1,0 +1,221 @@
+"""Finding what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from butler_core.aliases import DatasetTypeLike
+from butler_core.butler_methods.opening import Opening
+from butler_core.client_cache import is_glob
+from butler_core.collection_queries import (
+    CollectionQuery,
+    DatasetTypeQuery,
+    query_collections,
+    query_dataset_types,
+)
+from butler_core.errors import (
+    InvalidInputError,
+)
+from butler_core.expressions.where import Where
+from butler_core.models.collection import CollectionType
+from butler_core.models.data_id import DataId
+from butler_core.models.dataset_ref import (
+    DatasetRef,
+)
+from butler_core.models.dataset_type import DatasetType, StorageClassLike
+from butler_core.models.names import (
+    CollectionDocumentation,
+    CollectionName,
+    CollectionPattern,
+    DataIdValue,
+    DatasetTypeName,
+    DimensionElementName,
+    DimensionName,
+)
+from butler_core.queries import (
+    Constraints,
+    DataCoordinateQueryAdapter,
+    DatasetQueryAdapter,
+    DatasetQueryChain,
+    DatasetTypePattern,
+    DimensionRecordQueryAdapter,
+    Services,
+    match_search,
+)
+
+
+class Finding(Opening):
+    """Methods that find."""
+
+    # -- finding
+
+    def query_datasets(
+        self,
+        dataset_type: DatasetTypePattern,
+        collections: CollectionPattern = None,
+        *,
+        find_first: bool = True,
+        where: Where = "",
+        data_id: DataId | None = None,
+        uuid: UUID | None = None,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> DatasetQueryChain:
+        """Find datasets of one or several types.
+
+        Parameters
+        ----------
+        dataset_type
+            Names, globs or dataset types; ``...`` is all.
+        collections
+            Names in search order; None: the butler's defaults; ``()`` finds nothing.  Globs and ``...`` only with
+            ``find_first=False``.
+        find_first
+            Keep, for each data ID, the dataset of the earliest collection that has one.
+        where
+            A condition in the where language, or an expression of `butler_core.columns`.
+        data_id, **kwargs
+            Values that are fixed.
+        uuid
+            Only this dataset.
+        bind
+            Values of ``:name`` in ``where``.
+
+        Raises
+        ------
+        QueryError
+            For a mistake in ``where``: it shows the place, and the names that would do.
+        """
+        services = self._query_services()
+        constraints = Constraints(uuids=None if uuid is None else frozenset([uuid]))
+        constraints = constraints.with_condition(self.dimensions, where, data_id, bind, kwargs)
+        single = isinstance(dataset_type, (str, DatasetType)) and not (
+            isinstance(dataset_type, str) and is_glob(dataset_type)
+        )
+        if single:
+            types: tuple[DatasetType, ...] = (self._resolver.dataset_type(dataset_type),)  # type: ignore[arg-type]
+        else:
+            types = self._cache.refresh().match_dataset_types(dataset_type)
+        if collections is not None:
+            match_search(
+                self._cache.current(), self._defaults, collections, find_first
+            ) if find_first else None
+        return DatasetQueryChain(
+            {t.name: DatasetQueryAdapter(services, constraints, t, collections, find_first) for t in types}
+        )
+
+    def query_data_ids(
+        self,
+        dimensions: Iterable[DimensionName] | DimensionName,
+        *,
+        where: Where = "",
+        data_id: DataId | None = None,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> DataCoordinateQueryAdapter:
+        """Find the data IDs that the dimension records allow, whether or not datasets exist."""
+        services = self._query_services()
+        group = self.dimensions.conform(dimensions)
+        constraints = Constraints().with_condition(self.dimensions, where, data_id, bind, kwargs)
+        return DataCoordinateQueryAdapter(services, constraints, group)
+
+    def query_dimension_records(
+        self,
+        element: DimensionElementName,
+        *,
+        where: Where = "",
+        data_id: DataId | None = None,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> DimensionRecordQueryAdapter:
+        """Find the records of one element."""
+        services = self._query_services()
+        constraints = Constraints().with_condition(self.dimensions, where, data_id, bind, kwargs)
+        return DimensionRecordQueryAdapter(services, constraints, element)
+
+    def query_collections(
+        self,
+        pattern: CollectionPattern = ...,
+        *,
+        types: Iterable[CollectionType] | CollectionType | None = None,
+        flatten_chains: bool = False,
+        include_chains: bool | None = None,
+        having_datasets: Iterable[DatasetTypeName] | DatasetTypeName = (),
+        exact: bool = True,
+    ) -> CollectionQuery:
+        """Find collections by name or glob.
+
+        Parameters
+        ----------
+        pattern
+            Names and globs; ``...`` is all, None the butler's defaults.
+        types
+            Only these; None: all.
+        flatten_chains
+            Put children, in order, in a chain's place.
+        include_chains
+            Whether chains themselves are listed; None: only when not flattening.
+        having_datasets
+            Only collections with at least one dataset of each of these types.
+        exact
+            False trusts the summaries, which may list too many.
+        """
+        return query_collections(
+            self._query_services(), pattern, types, flatten_chains, include_chains, having_datasets, exact
+        )
+
+    def query_dataset_types(
+        self,
+        pattern: DatasetTypePattern = ...,
+        *,
+        dimensions: Iterable[DimensionName] = (),
+        collections: CollectionPattern = ...,
+        exact: bool = True,
+    ) -> DatasetTypeQuery:
+        """Find dataset types by name or glob.
+
+        Those are listed that have all of ``dimensions``, and datasets in some of ``collections`` unless these are ``...``.
+        """
+        return query_dataset_types(self._query_services(), pattern, dimensions, collections, exact)
+
+    def resolve_dataset(
+        self,
+        dataset_type: DatasetTypeLike,
+        data_id: DataId | None = None,
+        *,
+        storage_class: StorageClassLike | None = None,
+        collections: CollectionPattern = None,
+        expand: bool = True,
+        **kwargs: DataIdValue,
+    ) -> DatasetRef:
+        """Find one dataset, find-first; `DatasetNotFoundError` says where it was looked for."""
+        self._parts()
+        return self._resolver.get_dataset(
+            dataset_type, data_id, collections, kwargs, expand=expand, storage_class=storage_class
+        )
+
+    def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:
+        """Return a dataset type, ``parent.component`` too; `DatasetTypeNotFoundError`."""
+        self._parts()
+        return self._cache.get_dataset_type(name)
+
+    def get_collection_chain(self, chain_name: CollectionName) -> Sequence[CollectionName]:
+        """Return a chain's direct children; `InvalidInputError` if it is not CHAINED."""
+        self._query_services()
+        info = self._cache.refresh().get_collection(chain_name)
+        if info.children is None:
+            raise InvalidInputError(
+                f"Collection {chain_name!r} is a {info.type.value}, not a chain.", remedy="Name a chain."
+            )
+        return info.children
+
+    def get_collection_documentation(self, name: CollectionName) -> CollectionDocumentation:
+        """Return a collection's documentation."""
+        self._query_services()
+        return self._cache.refresh().get_collection(name).doc
+
+    def _query_services(self) -> Services:
+        self._parts()
+        return self._services

@@ -1,0 +1,216 @@
+"""Opening a repository, or another view of one that is open: parts, defaults, pickling, closing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from butler_core import discovery, repository
+from butler_core.batch_helper import check_collection_name
+from butler_core.client_cache import ClientCache
+from butler_core.datastore_butler import DatastoreButler
+from butler_core.errors import (
+    ForbiddenError,
+    InvalidInputError,
+)
+from butler_core.models.config import RepositoryConfig
+from butler_core.models.data_id import DataCoordinate
+from butler_core.models.dataset_ref import (
+    DatasetRef,
+)
+from butler_core.models.journal import JOURNAL_VERSION
+from butler_core.models.names import (
+    CollectionName,
+    CollectionPattern,
+    DataIdValue,
+    Progress,
+    StorageClassName,
+    UriExpression,
+)
+from butler_core.models.reports import RepositoryInfo
+from butler_core.models.storage_class import StorageClass
+from butler_core.queries import (
+    Services,
+)
+from butler_core.resolution import Defaults, Resolver
+from butler_core.transactions import Transactions
+
+
+class Opening(DatastoreButler):
+    """What all methods of a butler stand on: its repository's parts and its defaults."""
+
+    def __init__(
+        self,
+        config: RepositoryConfig | Mapping[str, Any] | UriExpression | None = None,
+        *,
+        butler: Opening | None = None,
+        collections: CollectionPattern = None,
+        run: CollectionName | None = None,
+        search_paths: Sequence[UriExpression] = (),
+        writeable: bool | None = None,
+        infer_defaults: bool = True,
+        progress: Progress | None = None,
+        **kwargs: DataIdValue,
+    ) -> None:
+        if (config is None) == (butler is None):
+            raise InvalidInputError(
+                "A butler is opened from a configuration or from another butler.",
+                remedy="Pass one of the two.",
+            )
+        if butler is not None:
+            self._opened, self._cache, self._is_shared = butler._parts(), butler._cache, True
+            self.is_writeable = butler.is_writeable if writeable is None else writeable
+            if self.is_writeable and not butler.is_writeable:
+                raise ForbiddenError(
+                    "A read-only butler's connections cannot be shared for writing.",
+                    remedy="Open the repository again with writeable=True.",
+                    code="read-only",
+                )
+        else:
+            assert config is not None  # one of the two is given
+            self.is_writeable = run is not None if writeable is None else writeable
+            self._opened = repository.open_repository(
+                repository.read_config(config, search_paths), self.is_writeable
+            )
+            self._cache, self._is_shared = ClientCache(self._opened.registry, self._opened.universe), False
+        self._is_closed = False
+        self._progress = progress
+        self._arguments = {
+            "collections": collections,
+            "run": run,
+            "writeable": self.is_writeable,
+            "infer_defaults": infer_defaults,
+            **kwargs,
+        }
+        self.dimensions = self._opened.universe
+        self._datastore = self._opened.datastore
+        self._registry = self._opened.registry
+        self._transactions = Transactions(self._registry, self._datastore)
+        try:
+            self._set_defaults(collections, run, infer_defaults, kwargs)
+        except BaseException:
+            if not self._is_shared:
+                self._close_parts()
+            raise
+
+    def _set_defaults(
+        self,
+        pattern: CollectionPattern,
+        run: CollectionName | None,
+        infer: bool,
+        values: Mapping[str, DataIdValue],
+    ) -> None:
+        if run is not None:
+            check_collection_name(run)
+            if self.is_writeable and run not in self._cache.current().runs:
+                with self.batched() as batch:
+                    batch.register_collection(run)
+                self._cache.refresh()
+        if pattern is None:
+            names: tuple[CollectionName, ...] = () if run is None else (run,)
+        else:
+            names = self._cache.refresh().match_collections(pattern)
+        data_id = DataCoordinate.standardize(universe=self.dimensions, **values)
+        if infer and names:
+            data_id = (
+                self._infer_governors(names).union(data_id)
+                if not values
+                else self._infer_missing(names, data_id)
+            )
+        self._defaults = Defaults(names, run, data_id)
+        self._resolver = Resolver(self._registry, self._cache, self.dimensions, self._defaults)
+        self._services = Services(self._registry, self._cache, self.dimensions, self._defaults)
+
+    def _infer_missing(self, names: Sequence[CollectionName], given: DataCoordinate) -> DataCoordinate:
+        inferred = {k: v for k, v in self._infer_governors(names).items() if k not in given}
+        return DataCoordinate.standardize({**inferred, **given}, universe=self.dimensions)
+
+    def _infer_governors(self, names: Sequence[CollectionName]) -> DataCoordinate:
+        """Take those governors of which the collections hold just one value."""
+        definitions = self._cache.current()
+        found: dict[str, set[DataIdValue]] = {}
+        for name in definitions.flatten(names):
+            for governor, values in definitions.snapshot.summaries.get(name, ((), {}))[1].items():
+                found.setdefault(governor, set()).update(values)
+        only = {governor: next(iter(values)) for governor, values in found.items() if len(values) == 1}
+        return DataCoordinate.standardize(only, universe=self.dimensions)
+
+    @property
+    def collections(self) -> Sequence[CollectionName]:
+        """The collections searched where a call names none."""
+        return self._defaults.collections
+
+    @property
+    def run(self) -> CollectionName | None:
+        """The RUN written to where a call names none."""
+        return self._defaults.run
+
+    @property
+    def data_id_defaults(self) -> DataCoordinate:
+        """Data ID values used where a call gives none."""
+        return self._defaults.data_id
+
+    @property
+    def storage_classes(self) -> Mapping[StorageClassName, StorageClass]:
+        """All storage classes that plugins offer, looked up on access."""
+        return discovery.storage_classes()
+
+    def info(self) -> RepositoryInfo:
+        """Describe what the repository is made of."""
+        parts = self._parts()
+        info = parts.registry.info()
+        return RepositoryInfo(
+            repository_id=parts.config.repository_id,
+            universe=(self.dimensions.namespace, self.dimensions.version),
+            registry=str(parts.config.registry["type"]),
+            datastores={parts.datastore.bridge.datastore_id: parts.datastore.config.type},
+            durability=parts.config.durability,
+            versions={**info.versions, "journal": JOURNAL_VERSION, "config": parts.config.version},
+        )
+
+    def clear_caches(self) -> None:
+        """Forget cached definitions; never needed for correctness, since caches follow the Registry's generation number."""
+        self._cache.clear()
+
+    def close(self) -> None:
+        """Release connections; may be called again.  A butler that shares another's leaves them open."""
+        if not self._is_closed and not self._is_shared:
+            self._close_parts()
+        self._is_closed = True
+
+    def _close_parts(self) -> None:
+        try:
+            self._opened.registry.close()
+        finally:
+            self._opened.datastore.close()
+
+    def _parts(self) -> repository.Opened:
+        if self._is_closed:
+            raise InvalidInputError("This butler is closed.", remedy="Open it again.")
+        return self._opened
+
+    def _check_writeable(self) -> None:
+        self._parts()
+        if not self.is_writeable:
+            raise ForbiddenError(
+                "This butler is read-only.",
+                remedy="Open it with writeable=True, or with run=.",
+                code="read-only",
+            )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopen, (type(self), self._parts().config, self._arguments)
+
+    def __repr__(self) -> str:
+        return f"Butler({self._opened.config.root!r}, collections={list(self.collections)}, run={self.run!r})"
+
+    def _with_records(self, refs: Sequence[DatasetRef]) -> list[DatasetRef | None]:
+        if all(ref.datastore_records is not None for ref in refs):
+            self._parts()
+            return list(refs)
+        found = {ref.uuid: ref for ref in self._parts().registry.expand_existing_dataset_refs(refs).refs}
+        return [found.get(ref.uuid) for ref in refs]
+
+
+def _reopen(kind: type[Opening], config: RepositoryConfig, arguments: Mapping[str, Any]) -> Opening:
+    return kind(config, **arguments)

@@ -1,0 +1,283 @@
+"""Writing datasets, and defining what there may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import overload
+from uuid import UUID
+
+from butler_core import files_in
+from butler_core.aliases import DatasetTypeLike, DimensionData
+from butler_core.batch_helper import BatchHelper
+from butler_core.butler_methods.opening import Opening
+from butler_core.errors import (
+    InvalidInputError,
+)
+from butler_core.models.batch import RawBatch
+from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode, SetInsertMode
+from butler_core.models.data_id import DataId
+from butler_core.models.dataset_ref import (
+    DatasetIdMode,
+    DatasetRef,
+    deterministic_uuid,
+    new_uuids,
+)
+from butler_core.models.dataset_type import DatasetType, StorageClassLike
+from butler_core.models.file_dataset import FileDataset
+from butler_core.models.names import (
+    CollectionDocumentation,
+    CollectionName,
+    DataIdValue,
+    DimensionElementName,
+    DimensionName,
+    InMemoryDataset,
+    TransferMode,
+    UriExpression,
+)
+from butler_core.models.opaque import OpaqueTableKeyBatch
+from butler_core.models.results import SyncResult
+
+
+class Writing(Opening):
+    """Methods that write."""
+
+    @overload  # type: ignore[override]
+    def put(self, obj: InMemoryDataset, ref: DatasetRef, /) -> DatasetRef: ...
+    @overload
+    def put(
+        self,
+        obj: InMemoryDataset,
+        dataset_type: DatasetTypeLike,
+        data_id: DataId | None = None,
+        *,
+        storage_class: StorageClassLike | None = None,
+        run: CollectionName | None = None,
+        **kwargs: DataIdValue,
+    ) -> DatasetRef: ...
+    def put(
+        self,
+        obj: InMemoryDataset,
+        dataset_type: DatasetRef | DatasetTypeLike,
+        data_id: DataId | None = None,
+        *,
+        storage_class: StorageClassLike | None = None,
+        run: CollectionName | None = None,
+        **kwargs: DataIdValue,
+    ) -> DatasetRef:
+        """Store a new dataset, named by a ref of its own or by dataset type and data ID; return its ref.
+
+        Raises
+        ------
+        DatasetExistsError
+            If its data ID is taken in the RUN.
+        DataIdError
+            If the data ID lacks a value, or names one of which there is no dimension record.
+        """
+        self._check_writeable()
+        if isinstance(dataset_type, DatasetRef):
+            ref = dataset_type
+        else:
+            made = self._resolver.make_ref_type(dataset_type, storage_class)
+            values = self._resolver.data_id(made.dimensions, data_id, kwargs)
+            ref = DatasetRef(new_uuids(1)[0], made, values, self._resolver.run(run))
+        (stored,) = self.put_many([(obj, ref)])
+        return stored
+
+    def put_many(self, arg: Iterable[tuple[InMemoryDataset, DatasetRef]], /) -> list[DatasetRef]:
+        """Store all or none, as one batch: see `LimitedButler.put_many`."""
+        self._check_writeable()
+        pairs = list(arg)
+        refs = [ref for _, ref in pairs]
+        _refuse_twice(refs)
+        batch = RawBatch()
+        expansion = self._registry.expand_new_dataset_refs(refs, batch_id=batch.batch_id)
+        batch.dataset_insertions.include(expansion.refs)
+        writes = [(obj, ref) for (obj, _), ref in zip(pairs, expansion.refs, strict=True)]
+        records, _ = self._transactions.write(
+            batch,
+            expansion.refs,
+            expansion.journal_paths,
+            lambda: self._datastore.put_many(writes, batch_id=batch.batch_id),
+        )
+        return records.attach_to(expansion.refs)
+
+    def predict_put_many(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
+        """Return the refs with the records that `put_many` would give them, but for the batch's token in the names."""
+        return list(self._registry.expand_new_dataset_refs(list(refs), batch_id=RawBatch().batch_id).refs)
+
+    def unstore(self, refs: Iterable[DatasetRef]) -> None:
+        """Drop bytes and datastore records, keep the registration: see `LimitedButler.unstore`."""
+        self._check_writeable()
+        expansion = self._registry.expand_existing_dataset_refs(list(refs), sign_for_unstore=True)
+        stored = list({ref.uuid: ref for ref in expansion.refs if ref.datastore_records}.values())
+        if not stored:
+            return
+        batch = RawBatch()
+        keys = OpaqueTableKeyBatch()
+        for table in self._datastore.bridge.tables:
+            keys.insert(
+                table,
+                [ref.uuid for ref in stored if ref.datastore_records and table in ref.datastore_records],
+            )
+        batch.opaque_table_removals = keys
+        self._transactions.remove(batch, stored, expansion.journal_paths)
+
+    def make_refs(
+        self,
+        dataset_type: DatasetTypeLike,
+        data_ids: Iterable[DataId],
+        *,
+        run: CollectionName | None = None,
+        id_mode: DatasetIdMode | str = DatasetIdMode.UNIQUE,
+    ) -> list[DatasetRef]:
+        """Make refs for new datasets, one per data ID and in its order; nothing is registered.
+
+        Raises `DataIdError` for a data ID that is not for the dataset type's dimensions.
+        """
+        made, name = self._resolver.dataset_type(dataset_type), self._resolver.run(run)
+        try:
+            mode = DatasetIdMode(id_mode)
+        except ValueError as error:
+            raise InvalidInputError(
+                f"{id_mode!r} is no way to choose UUIDs.",
+                remedy=f"Use one of {[m.value for m in DatasetIdMode]}.",
+            ) from error
+        values = [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in data_ids]
+        if mode is DatasetIdMode.UNIQUE:
+            uuids = new_uuids(len(values))
+        else:
+            hashed_run = name if mode is DatasetIdMode.DATA_ID_RUN else None
+            uuids = [deterministic_uuid(made.name, value.required, hashed_run) for value in values]
+        return [DatasetRef(uuid, made, value, name) for uuid, value in zip(uuids, values, strict=True)]
+
+    def ingest(
+        self,
+        *datasets: FileDataset,
+        directory: UriExpression | None = None,
+        transfer: TransferMode | None = "auto",
+        own_absolute: bool = False,
+        record_validation_info: bool = True,
+    ) -> list[DatasetRef]:
+        """Take in files that exist, as one batch; return the refs with datastore records, in input order.
+
+        Parameters
+        ----------
+        *datasets
+            Files, each with the datasets in it.
+        directory
+            Where relative paths begin; None: the working directory.
+        transfer
+            "copy" (as "auto"), "move", "hardlink", "symlink", "relsymlink", "link" (hard, else symbolic), or "direct":
+            the file stays where it is, is not ours and is never deleted.
+        own_absolute
+            Let the datastore own files at absolute URIs; no datastore here can.
+        record_validation_info
+            Note sizes.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file is not there or lies in the repository, or a UUID is given twice; before anything is written.
+        DatasetExistsError
+            If a data ID is taken in its RUN.
+        """
+        self._check_writeable()
+        return files_in.ingest(
+            self._registry,
+            self._datastore,
+            self._transactions,
+            datasets,
+            directory=directory,
+            transfer=transfer,
+            own_absolute=own_absolute,
+            record_validation_info=record_validation_info,
+        )
+
+    # -- writes, each a batch of one; see BatchHelper
+
+    @contextmanager
+    def batched(self) -> Iterator[BatchHelper]:
+        """Collect operations, and apply them in one transaction when the context ends without error; else apply none."""
+        self._check_writeable()
+        helper = BatchHelper(self, self._cache)
+        yield helper
+        helper._results = self._transactions.apply(helper._raw)
+
+    def register_collection(
+        self,
+        name: CollectionName,
+        type: CollectionType = CollectionType.RUN,
+        doc: CollectionDocumentation = "",
+    ) -> None:
+        """Register a collection: see `BatchHelper.register_collection`."""
+        with self.batched() as batch:
+            batch.register_collection(name, type, doc)
+
+    def edit_collection_chain(
+        self,
+        chain_name: CollectionName,
+        children: Sequence[CollectionName | int],
+        mode: SequenceEditMode,
+        *,
+        flatten: bool = False,
+    ) -> None:
+        """Change a chain's children: see `BatchHelper.edit_collection_chain`."""
+        with self.batched() as batch:
+            batch.edit_collection_chain(chain_name, children, mode, flatten=flatten)
+
+    def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None:
+        """Replace a collection's documentation."""
+        with self.batched() as batch:
+            batch.set_collection_documentation(name, doc)
+
+    def edit_associations(
+        self, collection: CollectionName, refs: Iterable[DatasetRef], mode: SetEditMode
+    ) -> None:
+        """Change the membership of a TAGGED collection: see `BatchHelper.edit_associations`."""
+        with self.batched() as batch:
+            batch.edit_associations(collection, refs, mode)
+
+    def register_dataset_type(
+        self,
+        dataset_type_or_name: DatasetTypeLike,
+        /,
+        dimensions: Iterable[DimensionName] | None = None,
+        storage_class: StorageClassLike | None = None,
+        is_calibration: bool | None = None,
+        update: bool = False,
+    ) -> DatasetType:
+        """Register a dataset type: see `BatchHelper.register_dataset_type`."""
+        with self.batched() as batch:
+            return batch.register_dataset_type(
+                dataset_type_or_name, dimensions, storage_class, is_calibration, update
+            )
+
+    def insert_dimension_data(
+        self,
+        element: DimensionElementName,
+        data: Iterable[DimensionData],
+        mode: SetInsertMode = SetInsertMode.INSERT_OR_FAIL,
+    ) -> None:
+        """Insert dimension records: see `BatchHelper.insert_dimension_data`."""
+        with self.batched() as batch:
+            batch.insert_dimension_data(element, data, mode)
+
+    def sync_dimension_data(
+        self, record: DimensionData, update: bool = False, *, element: DimensionElementName | None = None
+    ) -> SyncResult:
+        """Insert a dimension record, or compare it with what is there: see `BatchHelper.sync_dimension_data`."""
+        with self.batched() as batch:
+            batch.sync_dimension_data(record, update, element=element)
+        return batch.results.syncs[0]
+
+
+def _refuse_twice(refs: Sequence[DatasetRef]) -> None:
+    if len(refs) > 1 and len({ref.uuid_bytes for ref in refs}) < len(refs):
+        seen: set[UUID] = set()
+        for ref in refs:
+            if ref.uuid in seen:
+                raise InvalidInputError(
+                    f"{ref} is given twice.", remedy="Give each dataset once.", uuid=str(ref.uuid)
+                )
+            seen.add(ref.uuid)

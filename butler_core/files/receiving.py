@@ -1,0 +1,106 @@
+"""Files to take in: found, and checked all of them before the first is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from butler_core.errors import InvalidInputError
+from butler_core.files.local import explain, uri_to_path
+from butler_core.models.file_dataset import FileDataset
+from butler_core.models.names import Uri
+
+_ABNORMAL = re.compile(r"//|/\.\.?(?:/|$)")
+
+
+class Incoming(NamedTuple):
+    """A file that can be taken in."""
+
+    file: FileDataset
+    path: str
+    """Absolute; as the user has it, symbolic links and all."""
+    size_bytes: int
+
+
+def find_files(
+    file_datasets: Mapping[Uri | None, Sequence[FileDataset]], is_inside: Callable[[str], bool]
+) -> list[Incoming]:
+    """Look at every file.
+
+    Parameters
+    ----------
+    file_datasets
+        By the root of their relative paths; None: all absolute.
+    is_inside
+        Whether an absolute path without symbolic links lies in the datastore.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is not there, is no regular file, cannot be read, or lies in the datastore already.
+    """
+    return list(_find(file_datasets, is_inside))
+
+
+def _find(
+    file_datasets: Mapping[Uri | None, Sequence[FileDataset]], is_inside: Callable[[str], bool]
+) -> Iterator[Incoming]:
+    directories: dict[str, tuple[str, str]] = {}
+    for root, files in file_datasets.items():
+        base = None if root is None else os.path.abspath(uri_to_path(root))
+        for file in files:
+            path = uri_to_path(file.path)
+            if not path.startswith("/"):
+                path = _join(base, path)
+            directory, _, name = path.rpartition("/")
+            if directory not in directories:
+                real = os.path.realpath(directory or "/").rstrip("/")
+                # A URI has to be in normal form; else the path stays as the user has it, symbolic links and all.
+                directories[directory] = real, real if _ABNORMAL.search(directory) else directory
+            real, shown = directories[directory]
+            path = f"{shown}/{name}"
+            if name in ("", ".", ".."):
+                raise _refuse(path, "is a directory")
+            yield Incoming(file, path, _look_at(path, f"{real}/{name}", is_inside))
+
+
+def _join(base: str | None, path: str) -> str:
+    if base is None:
+        raise InvalidInputError(
+            f"{path} is a relative path, and nobody said to what.",
+            remedy="Give an absolute path, or a directory.",
+        )
+    return f"{base}/{path}"
+
+
+def _look_at(path: str, real: str, is_inside: Callable[[str], bool]) -> int:
+    """Return a file's size, after all checks."""
+    try:
+        status = os.lstat(real)
+        if stat.S_ISLNK(status.st_mode):
+            real = os.path.realpath(real)
+            status = os.stat(real)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _refuse(path, "is not there") from error
+    except OSError as error:
+        raise explain(error, "look at", path) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise _refuse(path, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+    if is_inside(real):
+        raise InvalidInputError(
+            f"{path} lies inside the datastore's root already.",
+            remedy="Ingest files from elsewhere; to take over files where they are, move them out first.",
+            path=path,
+        )
+    if not os.access(real, os.R_OK):
+        raise _refuse(path, "cannot be read")
+    return status.st_size
+
+
+def _refuse(path: str, problem: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{path} {problem}, so it cannot be ingested.", remedy="Check the path.", path=path
+    )
