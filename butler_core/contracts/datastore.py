@@ -167,8 +167,8 @@ class Datastore(ABC):
     ) -> None:
         """Delete by name and, if given, identity; absent ones are fine.
 
-        First bars the batch's writer, so that it can write nothing more, wherever it is: removes its staging directory, aborts its
-        uploads.  With no artifacts it does that alone.
+        First bars the batch's writer, so that it can write nothing more, wherever it is: removes its staging directory,
+        aborts its uploads.  With no artifacts it does that alone.
         """
 
     @abstractmethod
@@ -186,7 +186,10 @@ class Datastore(ABC):
         directory: Uri | None = None,
         return_records: bool = True,
     ) -> tuple[OpaqueTableBatch | None, dict[Uri | None, list[FileDataset]]]:
-        """Return records, if wanted and any, and files by root; transferred to ``directory`` unless ``transfer`` is None or "none"."""
+        """Return records, if wanted and any, and files by root.
+
+        Files are transferred to ``directory`` unless ``transfer`` is None or "none".
+        """
 
     @abstractmethod
     def close(self) -> None:

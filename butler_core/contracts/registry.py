@@ -130,10 +130,10 @@ class Registry(ABC):
         files: Iterable[FileDataset] = (),
         sign: bool = False,
     ) -> Expansion:
-        """Add dimension records and predicted datastore records to refs of datasets not yet written; every ref comes back.
+        """Add dimension records and predicted datastore records to refs of datasets not yet written.
 
-        ``files`` says which of them come in files.  Raises `DataIdError` if a data ID names a dimension value without a record, or implied
-        values that contradict each other.
+        Every ref comes back; ``files`` says which of them come in files.  Raises `DataIdError` if a data ID names a
+        dimension value without a record, or implied values that contradict each other.
         """
 
     @abstractmethod

@@ -61,4 +61,8 @@ def _similar(name: str, choices: list[str]) -> list[str]:
     same = [choice for choice in choices if choice.lower() == lowered]
     last = name.rpartition(".")[2]
     ending = [choice for choice in choices if choice.rpartition(".")[2] == last]
-    return same[:3] or ending[:3] or get_close_matches(name, choices, n=3, cutoff=0.7)
+    return (
+        same[:3]
+        or get_close_matches(name, ending, n=3, cutoff=0.0)
+        or get_close_matches(name, choices, n=3, cutoff=0.7)
+    )

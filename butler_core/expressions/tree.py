@@ -213,7 +213,7 @@ class EncodedRegionLiteral(Node):
     """``REGION(X'...')``: a region in the bytes of the repository's geometry plugin."""
 
     kind: Literal["encoded_region"] = "encoded_region"
-    data: Annotated[str, Field(pattern=r"^([0-9a-f]{2})+\z")]
+    data: Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
     """Lower-case hexadecimal."""
 
     @property

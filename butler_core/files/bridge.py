@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from butler_core.contracts.bridge import DatastoreBridge, SignRequest
 from butler_core.contracts.formatter import Formatter
@@ -53,13 +53,13 @@ class FormatterChoice(NamedTuple):
     extension: str
 
 
-class OfferedFormatters(Mapping[StorageClassName, FormatterChoice]):
-    """What the installed formatters offer to write, found out when it is asked for.
+class FormatterChoices(Mapping[str, FormatterChoice]):
+    """Formatters chosen by name, each looked up when it is asked for, so that one that is missing spoils nothing else.
 
     Parameters
     ----------
     names
-        The formatter of each storage class, looked up on access.
+        What is chosen for each dataset type or storage class.
     get_formatter
         Returns a formatter by name.
     write_parameters
@@ -68,7 +68,7 @@ class OfferedFormatters(Mapping[StorageClassName, FormatterChoice]):
 
     def __init__(
         self,
-        names: Mapping[StorageClassName, FormatterName],
+        names: Mapping[str, FormatterName],
         get_formatter: Callable[[FormatterName], Formatter],
         write_parameters: Mapping[FormatterName, Mapping[str, Any]],
     ) -> None:
@@ -76,15 +76,12 @@ class OfferedFormatters(Mapping[StorageClassName, FormatterChoice]):
         self._get_formatter = get_formatter
         self._write_parameters = write_parameters
 
-    def choose(self, formatter: FormatterName) -> FormatterChoice:
-        """Return a formatter with the file name's ending that it wants."""
+    def __getitem__(self, key: str) -> FormatterChoice:
+        formatter = self._names[key]
         extension = self._get_formatter(formatter).extension(self._write_parameters.get(formatter, {}))
         return FormatterChoice(formatter, check_extension(extension, f"formatter {formatter!r}"))
 
-    def __getitem__(self, storage_class: StorageClassName) -> FormatterChoice:
-        return self.choose(self._names[storage_class])
-
-    def __iter__(self) -> Iterator[StorageClassName]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
@@ -97,10 +94,12 @@ class FileBridgeConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     datastore_id: DatastoreId
-    templates: dict[str, str] = Field(default_factory=dict)
-    """By dataset type or storage class; ``default`` for all others."""
-    formatters: dict[str, FormatterChoice] = Field(default_factory=dict)
-    """By dataset type or storage class; ``default`` for all others."""
+    templates: dict[str, str]
+    chosen: dict[str, FormatterChoice]
+    offered: dict[StorageClassName, FormatterChoice]
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class FileBridge(DatastoreBridge):
@@ -108,32 +107,52 @@ class FileBridge(DatastoreBridge):
 
     Parameters
     ----------
-    config
-        What it is made of.
+    datastore_id
+        The datastore's.
+    templates
+        How artifacts are named, by dataset type or else by storage class; ``default`` for all others.
+    chosen
+        Who writes, by dataset type or else by storage class; ``default`` for what nobody offers to write.
     offered
-        Formatters for storage classes that the configuration does not name, found out when needed.
+        Who writes a storage class for which nobody was chosen.
     """
 
     def __init__(
         self,
-        config: FileBridgeConfig,
-        offered: Mapping[StorageClassName, FormatterChoice] = MappingProxyType({}),
+        datastore_id: DatastoreId,
+        *,
+        templates: Mapping[str, str] = _NOTHING,
+        chosen: Mapping[str, FormatterChoice] = _NOTHING,
+        offered: Mapping[StorageClassName, FormatterChoice] = _NOTHING,
     ) -> None:
-        self.datastore_id = config.datastore_id
-        self._config = config
+        self.datastore_id = datastore_id
+        self._templates = templates
+        self._chosen = chosen
         self._offered = offered
-        table = file_table(config.datastore_id)
+        table = file_table(datastore_id)
         self.table_name = table.name
         """The one table."""
         self.tables = MappingProxyType({table.name: table})
         self._choices: dict[tuple[str, str], FormatterChoice] = {}
         self._stems: dict[DatasetType, Stems] = {}
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> FileBridge:
+        """Make the bridge whose `config` this is; it needs neither the datastore nor any formatter."""
+        checked = FileBridgeConfig.model_validate(dict(config))
+        return cls(
+            checked.datastore_id, templates=checked.templates, chosen=checked.chosen, offered=checked.offered
+        )
+
     @cached_property
     def config(self) -> Mapping[str, Any]:  # type: ignore[override]
-        """Built-ins from which `open_bridge` makes an equal bridge; asks every installed formatter."""
-        formatters = {name: self._offered[name] for name in self._offered} | self._config.formatters
-        return self._config.model_copy(update={"formatters": formatters}).model_dump(mode="json")
+        """Built-ins from which `from_config` makes an equal bridge; asks every installed formatter."""
+        return FileBridgeConfig(
+            datastore_id=self.datastore_id,
+            templates=dict(self._templates),
+            chosen=dict(self._chosen),
+            offered=dict(self._offered),
+        ).model_dump(mode="json")
 
     def __eq__(self, other: object) -> bool:
         return self.config == other.config if isinstance(other, FileBridge) else NotImplemented
@@ -153,15 +172,15 @@ class FileBridge(DatastoreBridge):
         return choice
 
     def _find_formatter(self, dataset_type: str, storage_class: str) -> FormatterChoice:
-        chosen, offered = self._config.formatters, self._offered
-        for found in (
-            chosen.get(dataset_type),
-            chosen.get(storage_class),
-            offered.get(storage_class),
-            chosen.get(DEFAULT),
-        ):
-            if found is not None:
-                return found
+        places = (
+            (self._chosen, dataset_type),
+            (self._chosen, storage_class),
+            (self._offered, storage_class),
+            (self._chosen, DEFAULT),
+        )
+        for choices, key in places:
+            if key in choices:
+                return choices[key]
         raise InvalidInputError(
             f"No formatter is known that writes storage class {storage_class!r}, of dataset type {dataset_type!r}.",
             remedy="Install the plugin that has one, or name one under 'datastore.formatters' in butler.yaml "
@@ -237,7 +256,7 @@ class FileBridge(DatastoreBridge):
     def _stems_of(self, dataset_type: DatasetType) -> Stems:
         stems = self._stems.get(dataset_type)
         if stems is None:
-            templates = self._config.templates
+            templates = self._templates
             keys = (
                 dataset_type.name,
                 dataset_type.name.partition(".")[0],

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from butler_core.contracts.formatter import ArtifactSink, ArtifactSource, Formatter, FormatterAbilities
-from butler_core.formats.text_format import damaged, refuse
+from butler_core.formats.problems import damaged, refuse
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.names import InMemoryDataset, Parameters
 from butler_core.models.storage_class import StorageClass

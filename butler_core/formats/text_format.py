@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from butler_core.contracts.formatter import ArtifactSink, ArtifactSource, Formatter, FormatterAbilities
-from butler_core.errors import CorruptError, InvalidInputError
+from butler_core.formats.problems import damaged, refuse
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.names import InMemoryDataset, Parameters
 from butler_core.models.storage_class import StorageClass
@@ -53,21 +53,3 @@ class TextFormatter(Formatter):
         except UnicodeEncodeError as error:
             raise refuse(ref, "UTF-8 text", error, "text without lone surrogates") from error
         sink.write(data)
-
-
-def damaged(ref: DatasetRef, what: str, error: Exception) -> CorruptError:
-    """Return the error for bytes that are not of their format."""
-    return CorruptError(
-        f"What is stored for {ref} is not {what}: {error}",
-        remedy="Restore the file, or ingest it with the formatter that it needs.",
-        uuid=str(ref.uuid),
-    )
-
-
-def refuse(ref: DatasetRef, what: str, error: Exception, expected: str) -> InvalidInputError:
-    """Return the error for an object that a format cannot hold."""
-    return InvalidInputError(
-        f"The object for {ref} cannot be written as {what}: {error}",
-        remedy=f"Give {expected}; or choose another formatter.",
-        uuid=str(ref.uuid),
-    )

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from butler_core.contracts.formatter import ArtifactSink, ArtifactSource, Formatter, FormatterAbilities
-from butler_core.formats.text_format import damaged, refuse
+from butler_core.formats.problems import damaged, refuse
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.names import InMemoryDataset, Parameters
 from butler_core.models.storage_class import StorageClass
@@ -42,7 +42,7 @@ class YamlFormatter(Formatter):
     ) -> InMemoryDataset:
         """Read one YAML document."""
         try:
-            return yaml.load(source.read(), Loader=_Loader)  # noqa: S506  (both are safe loaders)
+            return yaml.load(source.read(), Loader=_Loader)  # both are safe loaders
         except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
             raise damaged(ref, "YAML", error) from error
 

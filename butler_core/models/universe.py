@@ -227,6 +227,7 @@ class DimensionGroup(Set[DimensionName]):
 
     __slots__ = (
         "__weakref__",
+        "_hashed",
         "_universe",
         "elements",
         "governors",
@@ -238,6 +239,7 @@ class DimensionGroup(Set[DimensionName]):
         "skypix",
     )
 
+    _hashed: int
     _universe: DimensionUniverse
     names: tuple[DimensionName, ...]
     """All names, in the universe's order."""
@@ -274,6 +276,7 @@ class DimensionGroup(Set[DimensionName]):
         self.skypix = tuple(name for name in ordered if dimensions[name].is_skypix)
         self.positions = {name: index for index, name in enumerate(self.required + self.implied)}
         self.lookup_order = self._find_lookup_order()
+        self._hashed = self._hash()  # the hash of the equal frozenset
         return self
 
     def _find_lookup_order(self) -> tuple[DimensionElementName, ...]:
@@ -327,7 +330,7 @@ class DimensionGroup(Set[DimensionName]):
         return NotImplemented
 
     def __hash__(self) -> int:
-        return self._hash()  # the hash of the equal frozenset
+        return self._hashed
 
     def __repr__(self) -> str:
         return f"{{{', '.join(self.required)}}}"

@@ -16,7 +16,7 @@ from butler_core.models.data_id import DataCoordinate
 from butler_core.sql.catalog import Collection, RegisteredType
 from butler_core.sql.collections import get_collection
 from butler_core.sql.context import SqlContext
-from butler_core.sql.datasets import DatasetWriter
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.memberships import GroupMembership, MembershipTables
 from butler_core.sql.statement import Statement
 from butler_core.sql.summaries import SummaryWriter
@@ -41,7 +41,7 @@ class AssociationWriter:
         Of collections.
     memberships
         Statements for the tables of members.
-    datasets
+    finder
         Finds datasets.
     """
 
@@ -50,13 +50,13 @@ class AssociationWriter:
         context: SqlContext,
         summaries: SummaryWriter,
         memberships: MembershipTables,
-        datasets: DatasetWriter,
+        finder: DatasetFinder,
     ) -> None:
         self._context = context
         self._make_uuid = context.database.make_uuid
         self._summaries = summaries
         self._memberships = memberships
-        self._datasets = datasets
+        self._finder = finder
         self._statements: dict[tuple[int, SetEditMode], Statement] = {}
 
     def edit(self, transaction: Transaction, edit: TaggedCollectionEdit) -> None:
@@ -71,7 +71,7 @@ class AssociationWriter:
         """
         tag = get_collection(transaction.catalog, edit.collection, CollectionType.TAGGED)
         by_type: dict[int, list[tuple[Any, int]]] = defaultdict(list)
-        rows = self._datasets.find(transaction.cursor, [uuid.bytes for uuid in edit.datasets])
+        rows = self._finder.find(transaction.cursor, [uuid.bytes for uuid in edit.datasets])
         for key, type_id, run_id in rows:
             by_type[type_id].append((key, run_id))
         if len(rows) < len(edit.datasets) and edit.mode is not SetEditMode.DISCARD:
@@ -82,7 +82,9 @@ class AssociationWriter:
             if edit.mode in _INSERTIONS:
                 self._insert(transaction, tag, registered, keys, {run for _, run in members}, edit.mode)
             else:
-                self._remove(transaction, tag, registered, keys, must_be_there=edit.mode is SetEditMode.REMOVE)
+                self._remove(
+                    transaction, tag, registered, keys, must_be_there=edit.mode is SetEditMode.REMOVE
+                )
 
     def _insert(
         self,
@@ -118,11 +120,11 @@ class AssociationWriter:
         database, table, dataset = tables.database, tables.table, self._context.schema.dataset
         integer = database.column_type("int")
         source = (
-            sa.select(
-                table.c["_type"], sa.bindparam("tag", type_=integer), *tables.keys, table.c["_uuid"]
-            )
+            sa.select(table.c["_type"], sa.bindparam("tag", type_=integer), *tables.keys, table.c["_uuid"])
             .join_from(
-                dataset, table, sa.and_(table.c["_uuid"] == dataset.c.uuid, table.c["_collection"] == dataset.c.run)
+                dataset,
+                table,
+                sa.and_(table.c["_uuid"] == dataset.c.uuid, table.c["_collection"] == dataset.c.run),
             )
             .where(dataset.c.uuid.in_(tables.uuids.select), table.c["_type"] == sa.bindparam("type"))
         )
@@ -131,7 +133,9 @@ class AssociationWriter:
         if mode is SetEditMode.INSERT_OR_SKIP:
             insert = insert.on_conflict_do_nothing(index_elements=key)
         elif mode is SetEditMode.INSERT_OR_REPLACE:
-            insert = insert.on_conflict_do_update(index_elements=key, set_={"_uuid": insert.excluded["_uuid"]})
+            insert = insert.on_conflict_do_update(
+                index_elements=key, set_={"_uuid": insert.excluded["_uuid"]}
+            )
         return Statement(database, insert, ["tag", "type", "uuids"])
 
     def _check(
@@ -196,7 +200,9 @@ class AssociationWriter:
                         uuid=self._make_uuid(key),
                         collection=tag.name,
                     )
-        Statement(tables.database, sa.delete(table).where(condition), names).execute(transaction.cursor, values)
+        Statement(tables.database, sa.delete(table).where(condition), names).execute(
+            transaction.cursor, values
+        )
 
     def _not_found(self, wanted: Iterable[UUID], keys: Iterable[Any]) -> DatasetNotFoundError:
         found = {self._make_uuid(key) for key in keys}

@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from butler_core.errors import ConflictError, IncompatibleError
-from butler_core.models.batch import BATCH_VERSION, ChainedCollectionEdit, RawBatch, SetCollectionDocumentation
+from butler_core.models.batch import (
+    BATCH_VERSION,
+    ChainedCollectionEdit,
+    RawBatch,
+    SetCollectionDocumentation,
+)
 
 
 def check_batch(batch: RawBatch) -> None:
@@ -26,7 +31,10 @@ def check_batch(batch: RawBatch) -> None:
         )
     if batch.dataset_removals.uuids:
         inserted = {
-            uuid for runs in batch.dataset_insertions.datasets.values() for rows in runs.values() for uuid in rows
+            uuid
+            for runs in batch.dataset_insertions.datasets.values()
+            for rows in runs.values()
+            for uuid in rows
         }
         _refuse("dataset", inserted & batch.dataset_removals.uuids)
     if batch.collection_removals:
@@ -51,5 +59,7 @@ def _refuse(what: str, both: set[Any]) -> None:
     if both:
         name = min(map(str, both))
         raise ConflictError(
-            f"The batch both adds and removes {what} {name!r}.", remedy="Use two batches, one after the other.", name=name
+            f"The batch both adds and removes {what} {name!r}.",
+            remedy="Use two batches, one after the other.",
+            name=name,
         )

@@ -83,7 +83,9 @@ class Catalog:
         found = self.collections.get(name)
         if found is None:
             raise CollectionNotFoundError(
-                f"There is no collection {name!r}.", remedy=_suggest(name, self.collections, "collections"), name=name
+                f"There is no collection {name!r}.",
+                remedy=_suggest(name, self.collections, "collections"),
+                name=name,
             )
         return found
 
@@ -142,7 +144,9 @@ class CatalogCache:
 
         self._read_generation = Statement(database, sa.select(generation.current, generation.removed))
         self._read_collections = since_then(
-            sa.select(collection.id, collection.name, collection.type, collection.doc).where(collection.changed > since)
+            sa.select(collection.id, collection.name, collection.type, collection.doc).where(
+                collection.changed > since
+            )
         )
         self._read_children = since_then(
             sa.select(chain.parent, chain.child)
@@ -165,7 +169,9 @@ class CatalogCache:
         )
         self._read_types_in = since_then(sa.select(types.collection, types.type).where(types.changed > since))
         self._read_governors_in = since_then(
-            sa.select(governors.collection, governors.dimension, governors.value).where(governors.changed > since)
+            sa.select(governors.collection, governors.dimension, governors.value).where(
+                governors.changed > since
+            )
         )
         self._read_governor_values = {
             name: Statement(database, sa.select(*schema.elements[name].key))
@@ -179,7 +185,8 @@ class CatalogCache:
         row = self._read_generation.first(cursor)
         if row is None:
             raise CorruptError(
-                f"{self._schema.database.location} has lost its generation number.", remedy="Restore it from a backup."
+                f"{self._schema.database.location} has lost its generation number.",
+                remedy="Restore it from a backup.",
             )
         current, removed = row
         if known.generation == current:
@@ -242,7 +249,8 @@ class CatalogCache:
         for collection, values in added.items():
             known = fresh.governors_in.get(collection, {})
             fresh.governors_in[collection] = {
-                name: known.get(name, frozenset()) | values.get(name, set()) for name in known.keys() | values.keys()
+                name: known.get(name, frozenset()) | values.get(name, set())
+                for name in known.keys() | values.keys()
             }
         for name, statement in self._read_governor_values.items():
             fresh.governor_values[name] = frozenset([key for (key,) in statement.all(cursor)])

@@ -17,7 +17,7 @@ from butler_core.sql.catalog import Collection, RegisteredType
 from butler_core.sql.collections import get_collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
-from butler_core.sql.datasets import DatasetWriter
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.element_tables import timespan_to_row
 from butler_core.sql.memberships import GroupMembership, MembershipTables
 from butler_core.sql.statement import Statement
@@ -80,7 +80,9 @@ class _ValidityStatements:
         self, cursor: Cursor, type_id: int, collection_id: int, rows: Iterable[tuple[Key, _Interval]]
     ) -> None:
         """Add validities."""
-        self._insert.execute_many(cursor, [(type_id, collection_id, *key, *interval) for key, interval in rows])
+        self._insert.execute_many(
+            cursor, [(type_id, collection_id, *key, *interval) for key, interval in rows]
+        )
 
     def delete(
         self, cursor: Cursor, type_id: int, collection_id: int, rows: Iterable[tuple[Key, _Interval]]
@@ -102,7 +104,7 @@ class CertificationWriter:
         Of collections.
     memberships
         Statements for the tables of members.
-    datasets
+    finder
         Finds datasets.
     """
 
@@ -111,18 +113,20 @@ class CertificationWriter:
         context: SqlContext,
         summaries: SummaryWriter,
         memberships: MembershipTables,
-        datasets: DatasetWriter,
+        finder: DatasetFinder,
     ) -> None:
         self._make_uuid = context.database.make_uuid
         self._summaries = summaries
         self._memberships = memberships
-        self._datasets = datasets
+        self._finder = finder
         self._statements: dict[int, _ValidityStatements] = {}
 
     def _get_statements(self, registered: RegisteredType) -> _ValidityStatements:
         found = self._statements.get(registered.group_id)
         if found is None:
-            found = self._statements[registered.group_id] = _ValidityStatements(self._memberships.get(registered))
+            found = self._statements[registered.group_id] = _ValidityStatements(
+                self._memberships.get(registered)
+            )
         return found
 
     def certify(self, transaction: Transaction, edit: Certification) -> None:
@@ -139,7 +143,7 @@ class CertificationWriter:
         """
         collection = get_collection(transaction.catalog, edit.collection, CollectionType.CALIBRATION)
         begin, end = _bounds(edit.timespan)
-        rows = self._datasets.find(transaction.cursor, [uuid.bytes for uuid in edit.datasets])
+        rows = self._finder.find(transaction.cursor, [uuid.bytes for uuid in edit.datasets])
         if len(rows) < len(edit.datasets):
             found = {self._make_uuid(key) for key, _, _ in rows}
             uuid = next(uuid for uuid in sorted(edit.datasets) if uuid not in found)
@@ -206,7 +210,9 @@ class CertificationWriter:
         statements = self._get_statements(registered)
         there = statements.read(transaction.cursor, registered.id, collection.id, begin, end)
         wanted = None if edit.data_ids is None else set(edit.data_ids)
-        old = [(key, each) for key, found in there.items() if wanted is None or key in wanted for each in found]
+        old = [
+            (key, each) for key, found in there.items() if wanted is None or key in wanted for each in found
+        ]
         rest = [
             (key, each._replace(begin=first, end=last))
             for key, each in old
@@ -217,7 +223,10 @@ class CertificationWriter:
         statements.insert(transaction.cursor, registered.id, collection.id, rest)
 
     def merge(self, transaction: Transaction, edit: CertificationMerge) -> None:
-        """Fill a CALIBRATION collection from others; where validities overlap, the earlier input wins, and what is there first of all."""
+        """Fill a CALIBRATION collection from others.
+
+        Where validities overlap, what is there already wins, and then the earlier input.
+        """
         catalog = transaction.catalog
         output = get_collection(catalog, edit.output, CollectionType.CALIBRATION)
         inputs = [get_collection(catalog, name, CollectionType.CALIBRATION) for name in edit.inputs]

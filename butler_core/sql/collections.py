@@ -36,9 +36,7 @@ class CollectionWriter:
         Statements for the tables of their members.
     """
 
-    def __init__(
-        self, context: SqlContext, summaries: SummaryWriter, memberships: MembershipTables
-    ) -> None:
+    def __init__(self, context: SqlContext, summaries: SummaryWriter, memberships: MembershipTables) -> None:
         self._summaries = summaries
         self._memberships = memberships
         database, schema = context.database, context.schema
@@ -50,11 +48,15 @@ class CollectionWriter:
         )
         self._set_doc = Statement(
             database,
-            sa.update(table).where(table.c.id == one).values(doc=sa.bindparam("text"), changed=sa.bindparam("now")),
+            sa.update(table)
+            .where(table.c.id == one)
+            .values(doc=sa.bindparam("text"), changed=sa.bindparam("now")),
             ["text", "now", "one"],
         )
         self._touch = Statement(
-            database, sa.update(table).where(table.c.id == one).values(changed=sa.bindparam("now")), ["now", "one"]
+            database,
+            sa.update(table).where(table.c.id == one).values(changed=sa.bindparam("now")),
+            ["now", "one"],
         )
         self._delete = Statement(database, sa.delete(table).where(table.c.id == one), ["one"])
         self._unlink = Statement(database, sa.delete(chain).where(chain.c.parent == one), ["one"])
@@ -76,7 +78,9 @@ class CollectionWriter:
         known = transaction.catalog.collections.get(name)
         if known is None:
             if not name:
-                raise InvalidInputError("A collection needs a name.", remedy="Give one, such as 'u/me/first'.")
+                raise InvalidInputError(
+                    "A collection needs a name.", remedy="Give one, such as 'u/me/first'."
+                )
             row = (name, registration.type.value, doc, transaction.mark_change())
             self._insert.execute(transaction.cursor, row)
         elif known.type is not registration.type:
@@ -176,7 +180,9 @@ def _edit_children(catalog: Catalog, chain: Collection, edit: ChainedCollectionE
         return _without(catalog, chain, edit.children)
     names = [name for name in edit.children if isinstance(name, str)]
     if len(names) < len(edit.children):
-        raise InvalidInputError("Positions can only be removed from a chain.", remedy="Give names of collections.")
+        raise InvalidInputError(
+            "Positions can only be removed from a chain.", remedy="Give names of collections."
+        )
     given = catalog.flatten(names) if edit.flatten else [catalog.get_collection(name) for name in names]
     ids = tuple(dict.fromkeys(collection.id for collection in given))
     rest = tuple(child for child in old if child not in ids)
@@ -209,7 +215,7 @@ def _without(
 
 
 def _refuse_cycle(catalog: Catalog, chain: Collection, children: Iterable[int]) -> None:
-    todo = [(child, (chain.name,)) for child in children]
+    todo: list[tuple[int, tuple[CollectionName, ...]]] = [(child, (chain.name,)) for child in children]
     seen: set[int] = set()
     while todo:
         child, path = todo.pop()
@@ -226,7 +232,9 @@ def _refuse_cycle(catalog: Catalog, chain: Collection, children: Iterable[int]) 
             todo += [(grandchild, path) for grandchild in collection.children or ()]
 
 
-def _chains_that_stay(catalog: Catalog, child: Collection, doomed: Set[CollectionName]) -> list[CollectionName]:
+def _chains_that_stay(
+    catalog: Catalog, child: Collection, doomed: Set[CollectionName]
+) -> list[CollectionName]:
     return sorted(
         collection.name
         for collection in catalog.collections.values()

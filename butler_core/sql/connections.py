@@ -1,7 +1,7 @@
 """Connections of one database, shared by threads and never by processes.
 
-A pool of SQLAlchemy's keeps idle connections.  Around a fork it is emptied: the fork waits until no transaction is open,
-so that neither process ever holds, or closes, a connection of the other.
+Idle connections are kept; there are as many as transactions were ever open at once, up to a limit.  Around a fork none is
+kept: the fork waits until no transaction is open, so that neither process ever uses, or closes, a connection of the other.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 _IDLE_CONNECTIONS = 16
 _FORK_PATIENCE_SECONDS = 10.0
@@ -23,89 +21,83 @@ _FORK_PATIENCE_SECONDS = 10.0
 class Connections:
     """Lends connections to transactions.
 
+    SQLAlchemy's pool would do the same for the price of a query: transactions here last a tenth of a millisecond.
+
     Parameters
     ----------
     connect
-        Opens a connection.
-    dialect
-        The pool's, which knows how to close one.
+        Opens a connection of the driver.
     """
 
-    def __init__(self, connect: Callable[[], Any], dialect: Dialect) -> None:
+    def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._dialect = dialect
+        self._idle: deque[Any] = deque()
         self._gate = threading.Lock()
         self._lent = 0
-        self._pool = self._make_pool()
+        self._era = 0  # connections lent in an earlier one are closed when they come back
         _all.add(self)
+        weakref.finalize(self, _close_all, self._idle)
 
-    def _make_pool(self) -> QueuePool:
-        # Transactions end before their connection comes back, so the pool has nothing to reset.
-        return QueuePool(
-            self._connect,
-            pool_size=_IDLE_CONNECTIONS,
-            max_overflow=-1,
-            reset_on_return=None,
-            use_lifo=True,
-            dialect=self._dialect,
-        )
-
-    def acquire(self) -> PoolProxiedConnection:
-        """Lend a connection, a new one if none is idle."""
+    def acquire(self) -> tuple[Any, int]:
+        """Lend a connection, a new one if none is idle; give the whole answer back to `release`."""
         with self._gate:
             self._lent += 1
+            era = self._era
+            connection = self._idle.pop() if self._idle else None
+        if connection is not None:
+            return connection, era
         try:
-            return self._pool.connect()
+            return self._connect(), era
         except BaseException:
-            self._lend_no_more()
+            with self._gate:
+                self._lent -= 1
             raise
 
-    def release(self, connection: PoolProxiedConnection, *, is_good: bool) -> None:
+    def release(self, lent: tuple[Any, int], *, is_good: bool) -> None:
         """Take a connection back; one that is not good is closed."""
-        try:
-            if not is_good:
-                connection.invalidate()
-            connection.close()
-        finally:
-            self._lend_no_more()
-
-    def _lend_no_more(self) -> None:
+        connection, era = lent
         with self._gate:
             self._lent -= 1
+            if is_good and era == self._era and len(self._idle) < _IDLE_CONNECTIONS:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def close(self) -> None:
         """Close idle connections; those that are lent are closed when they come back."""
-        old, self._pool = self._pool, self._make_pool()
-        old.dispose()
+        with self._gate:
+            self._era += 1
+            _close_all(self._idle)
 
     # -- forks
 
     def before_fork(self) -> None:
-        """Wait until no transaction is open, begin no other, and close what is idle."""
+        """Wait until no transaction is open, let no other begin, and close what is idle."""
         deadline = time.monotonic() + _FORK_PATIENCE_SECONDS
         self._gate.acquire()
         while self._lent and time.monotonic() < deadline:
             self._gate.release()
             time.sleep(0.0005)
             self._gate.acquire()
-        self._pool.dispose()
+        _close_all(self._idle)
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
         self._gate.release()
 
     def after_fork_in_child(self) -> None:
-        """Start afresh."""
+        """Start afresh; a connection that another thread had not given back in time is left as it is."""
         self._gate = threading.Lock()
-        if self._lent:  # a transaction of another thread did not end in time: its connection must not even be closed here
-            _abandoned.append(self._pool)
-            self._lent = 0
-        self._pool = self._make_pool()
+        self._lent = 0
+
+
+def _close_all(idle: deque[Any]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()
 _forking: list[Connections] = []
-_abandoned: list[QueuePool] = []
 
 
 def _before_fork() -> None:

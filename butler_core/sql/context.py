@@ -30,7 +30,9 @@ class SqlContext:
     """Datastore records by dataset."""
 
 
-def make_context(database: Database, universe: DimensionUniverse, bridges: Sequence[DatastoreBridge]) -> SqlContext:
+def make_context(
+    database: Database, universe: DimensionUniverse, bridges: Sequence[DatastoreBridge]
+) -> SqlContext:
     """Put the parts of a registry together; nothing is read from the database yet."""
     schema = Schema(database, universe, bridges)
     return SqlContext(

@@ -92,7 +92,7 @@ class Database(ABC):
         self.location = location
         self.dialect = dialect
         self.is_writeable = is_writeable
-        self._connections = Connections(self.connect, dialect)
+        self._connections = Connections(self.connect)
 
     # -- transactions
 
@@ -193,7 +193,7 @@ class Database(ABC):
 class Session:
     """One transaction on one connection; made by `Database.read` and `Database.write`."""
 
-    __slots__ = ("_connection", "_connections", "_cursor", "_database", "_name")
+    __slots__ = ("_connections", "_cursor", "_database", "_lent", "_name")
 
     def __init__(self, database: Database, connections: Connections, name: str | None) -> None:
         self._database = database
@@ -202,12 +202,12 @@ class Session:
 
     def __enter__(self) -> Cursor:
         database = self._database
-        self._connection = self._connections.acquire()
+        self._lent = self._connections.acquire()
         try:
-            self._cursor: Cursor = self._connection.cursor()
+            self._cursor: Cursor = self._lent[0].cursor()
             database.begin(self._cursor, self._name is not None)
         except BaseException as error:
-            self._connections.release(self._connection, is_good=False)
+            self._connections.release(self._lent, is_good=False)
             if isinstance(error, database.driver_errors):
                 raise database.translate(error) from error
             raise
@@ -225,7 +225,7 @@ class Session:
         except self._database.driver_errors:
             is_good = False  # a connection that cannot even roll back is closed, which rolls back too
         finally:
-            self._connections.release(self._connection, is_good=is_good)
+            self._connections.release(self._lent, is_good=is_good)
         if exc is not None and isinstance(exc, self._database.driver_errors):
             raise self._database.translate(exc) from exc
 
@@ -233,7 +233,7 @@ class Session:
         try:
             self._cursor.execute("COMMIT")
         except BaseException as error:
-            self._connections.release(self._connection, is_good=False)
+            self._connections.release(self._lent, is_good=False)
             if isinstance(error, self._database.driver_errors):
                 raise OutcomeUnknownError(
                     f"{self._database.location} did not say whether a transaction was committed: {error}",
@@ -241,4 +241,4 @@ class Session:
                     batch_id=self._name,
                 ) from error
             raise
-        self._connections.release(self._connection, is_good=True)
+        self._connections.release(self._lent, is_good=True)

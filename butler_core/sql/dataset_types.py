@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
-from butler_core.errors import DatasetTypeNotFoundError, DefinitionConflictError, InUseError, InvalidInputError
+from butler_core.errors import (
+    DatasetTypeNotFoundError,
+    DefinitionConflictError,
+    InUseError,
+    InvalidInputError,
+)
 from butler_core.models.batch import DatasetTypeRegistration
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import DatasetTypeName
@@ -55,16 +61,22 @@ class DatasetTypeWriter:
         )
         self._find_group = Statement(
             database,
-            sa.select(group.c.id, group.c.has_validity).where(group.c.dimensions == sa.bindparam("dimensions")),
+            sa.select(group.c.id, group.c.has_validity).where(
+                group.c.dimensions == sa.bindparam("dimensions")
+            ),
             ["dimensions"],
         )
         self._add_validity = Statement(
-            database, sa.update(group).where(group.c.id == one).values(has_validity=sa.bindparam("yes")), ["yes", "one"]
+            database,
+            sa.update(group).where(group.c.id == one).values(has_validity=sa.bindparam("yes")),
+            ["yes", "one"],
         )
 
     # -- registering
 
-    def register_all(self, transaction: Transaction, registrations: Iterable[DatasetTypeRegistration]) -> None:
+    def register_all(
+        self, transaction: Transaction, registrations: Iterable[DatasetTypeRegistration]
+    ) -> None:
         """Register dataset types; what is registered alike already is passed over.
 
         Raises `DefinitionConflictError` if one is registered otherwise, `InUseError` if an update is not possible any more.
@@ -161,5 +173,7 @@ class DatasetTypeWriter:
         """Whether there is any dataset of a type."""
         schema = self._context.schema
         table = schema.membership(registered.group_id, registered.dataset_type.dimensions)
-        construct = sa.select(sa.literal_column("1")).where(table.c["_type"] == registered.id).limit(1)
+        construct: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).where(table.c["_type"] == registered.id).limit(1)
+        )
         return Statement(self._context.database, construct).first(transaction.cursor) is not None

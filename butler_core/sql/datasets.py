@@ -24,6 +24,7 @@ from butler_core.sql.catalog import Collection, RegisteredType
 from butler_core.sql.collections import get_collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.memberships import MembershipTables
 from butler_core.sql.statement import Statement
 from butler_core.sql.summaries import SummaryWriter
@@ -41,35 +42,27 @@ class DatasetWriter:
         Of collections.
     memberships
         Statements for the tables of members.
+    finder
+        Finds datasets.
     """
 
     def __init__(
-        self, context: SqlContext, summaries: SummaryWriter, memberships: MembershipTables
+        self,
+        context: SqlContext,
+        summaries: SummaryWriter,
+        memberships: MembershipTables,
+        finder: DatasetFinder,
     ) -> None:
         self._context = context
+        self._finder = finder
         self._summaries = summaries
         self._memberships = memberships
         self._make_uuid = context.database.make_uuid
         database, table = context.database, context.schema.dataset
         uuids = database.inline_values("uuids", "uuid")
         self._bind = uuids.bind
-        self._insert = Statement(
-            database, database.insert(table), [column.name for column in table.columns]
-        )
-        self._find = Statement(
-            database, sa.select(table.c.uuid, table.c.type, table.c.run).where(table.c.uuid.in_(uuids.select)), ["uuids"]
-        )
-        self._find_one = Statement(
-            database, sa.select(table.c.uuid, table.c.type, table.c.run).where(table.c.uuid == sa.bindparam("one")), ["one"]
-        )
+        self._insert = Statement(database, database.insert(table), [column.name for column in table.columns])
         self._delete = Statement(database, sa.delete(table).where(table.c.uuid.in_(uuids.select)), ["uuids"])
-
-    def find(self, cursor: Cursor, uuids: Sequence[bytes]) -> list[tuple[Any, int, int]]:
-        """Return UUID (as the database has it), type and RUN of those datasets that exist."""
-        to_value = self._context.database.uuid_to_value
-        if len(uuids) == 1:
-            return self._find_one.all(cursor, (to_value(uuids[0]),))
-        return self._find.all(cursor, (self._bind(map(to_value, uuids)),)) if uuids else []
 
     # -- insertion
 
@@ -116,7 +109,8 @@ class DatasetWriter:
         cursor = transaction.cursor
         self._insert.execute_many(cursor, [(key, type_id, run_id, now) for key in keys])
         tables.insert.execute_many(
-            cursor, [(type_id, run_id, *data_id, key) for key, data_id in zip(keys, rows.values(), strict=True)]
+            cursor,
+            [(type_id, run_id, *data_id, key) for key, data_id in zip(keys, rows.values(), strict=True)],
         )
 
     def _check_widths(
@@ -139,7 +133,7 @@ class DatasetWriter:
     ) -> None:
         """Raise the error that says which dataset would break a constraint."""
         cursor = transaction.cursor
-        for uuid, type_id, run_id in self.find(cursor, [uuid.bytes for uuid in rows]):
+        for uuid, type_id, run_id in self._finder.find(cursor, [uuid.bytes for uuid in rows]):
             there = transaction.catalog.dataset_types_by_id[type_id].dataset_type.name
             where = transaction.catalog.collections_by_id[run_id].name
             raise DatasetExistsError(
@@ -183,7 +177,7 @@ class DatasetWriter:
         """
         cursor, catalog = transaction.cursor, transaction.catalog
         by_type: dict[int, list[Any]] = defaultdict(list)
-        for key, type_id, _ in self.find(cursor, [uuid.bytes for uuid in uuids]):
+        for key, type_id, _ in self._finder.find(cursor, [uuid.bytes for uuid in uuids]):
             by_type[type_id].append(key)
         for type_id, keys in by_type.items():
             registered = catalog.dataset_types_by_id[type_id]
@@ -208,7 +202,9 @@ class DatasetWriter:
     def _check_records(self, cursor: Cursor, registered: RegisteredType, keys: Sequence[Any]) -> None:
         opaque = self._context.opaque
         for table_name in opaque.table_names:
-            for uuid in opaque.find_recorded(cursor, table_name, [self._make_uuid(key).bytes for key in keys]):
+            for uuid in opaque.find_recorded(
+                cursor, table_name, [self._make_uuid(key).bytes for key in keys]
+            ):
                 raise InUseError(
                     f"Dataset {uuid} ({registered.dataset_type.name}) still has records in {table_name!r}.",
                     remedy="Remove its records in the same batch.",

@@ -72,8 +72,12 @@ class DimensionWriter:
     def insert(self, transaction: Transaction, insertion: DimensionDataInsertion) -> None:
         """Insert records of one element.
 
-        Raises `DefinitionConflictError` or `ConflictError` if a key is there and may not be, `DataIdError` if a record needs another that
-        is not there.
+        Raises
+        ------
+        ConflictError
+            If a key is there and may not be; `DefinitionConflictError` if it is there with other contents.
+        DataIdError
+            If a record needs another that is not there.
         """
         table = self._get_table(insertion.element)
         if not insertion.records:
@@ -161,7 +165,10 @@ class DimensionWriter:
             self._check_needs(transaction, table, sync.records)
         results = [self._sync_one(transaction, table, record, sync.update) for record in sync.records]
         statuses = {result.status for result in results}
-        for status, insertions in ((SyncStatus.INSERTED, sync.on_insert), (SyncStatus.UPDATED, sync.on_update)):
+        for status, insertions in (
+            (SyncStatus.INSERTED, sync.on_insert),
+            (SyncStatus.UPDATED, sync.on_update),
+        ):
             if status in statuses:
                 self.insert_all(transaction, insertions)
         return results

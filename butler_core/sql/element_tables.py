@@ -73,7 +73,11 @@ class ElementTable:
     """
 
     def __init__(
-        self, database: Database, metadata: sa.MetaData, universe: DimensionUniverse, element: DimensionElement
+        self,
+        database: Database,
+        metadata: sa.MetaData,
+        universe: DimensionUniverse,
+        element: DimensionElement,
     ) -> None:
         self._database = database
         self.element = element
@@ -101,7 +105,9 @@ class ElementTable:
         names = timespan_names(info.name) if info.type == "timespan" else (info.name,)
         kind = self._database.column_type(column_kind(info.type))
         nullable = info.nullable and not is_key
-        return tuple(sa.Column(quoted_name(name, True), kind, nullable=nullable, primary_key=is_key) for name in names)
+        return tuple(
+            sa.Column(quoted_name(name, True), kind, nullable=nullable, primary_key=is_key) for name in names
+        )
 
     def _indexes(self) -> Iterable[sa.Index]:
         """Yield indexes for look-ups by alternate keys."""
@@ -139,6 +145,13 @@ class ElementTable:
                 read(values)
             result.append(tuple(values))
         return result
+
+    def record(self, row: Sequence[Any]) -> DimensionRecord:
+        """Make a record of a row of all columns, in the order of the table."""
+        values = list(row)
+        for read in self._readers:
+            read(values)
+        return DimensionRecord(self.shape, tuple(values))
 
     def records(self, rows: Iterable[Sequence[Any]]) -> list[DimensionRecord]:
         """Make records of rows of all columns, in the order of the table."""

@@ -7,6 +7,7 @@ where a data ID occurs once for a type and collection, and one for CALIBRATION c
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.sql import quoted_name
 
 from butler_core.models.universe import DimensionGroup
@@ -26,7 +27,7 @@ def dimension_kind(group: DimensionGroup, name: str) -> ColumnKind:
     return "int" if key.type == "int" else "string"
 
 
-def membership_columns(database: Database, name: str, group: DimensionGroup) -> list[sa.SchemaItem]:
+def membership_columns(database: Database, name: str, group: DimensionGroup) -> list[SchemaItem]:
     """Return what a table of RUN and TAGGED membership is made of."""
     return [
         *_key(database, group),
@@ -35,7 +36,7 @@ def membership_columns(database: Database, name: str, group: DimensionGroup) -> 
     ]
 
 
-def validity_columns(database: Database, name: str, group: DimensionGroup) -> list[sa.SchemaItem]:
+def validity_columns(database: Database, name: str, group: DimensionGroup) -> list[SchemaItem]:
     """Return what a table of CALIBRATION membership is made of."""
     time = database.column_type("time")
     return [
@@ -55,10 +56,12 @@ def _key(database: Database, group: DimensionGroup) -> list[sa.Column[object]]:
     ]
 
 
-def _constraints(name: str, group: DimensionGroup) -> list[sa.SchemaItem]:
+def _constraints(name: str, group: DimensionGroup) -> list[SchemaItem]:
     return [
         # Through this row of the summaries to type and collection: so summaries never say too little.
-        sa.ForeignKeyConstraint(["_type", "_collection"], ["collection_type.type", "collection_type.collection"]),
+        sa.ForeignKeyConstraint(
+            ["_type", "_collection"], ["collection_type.type", "collection_type.collection"]
+        ),
         sa.ForeignKeyConstraint(["_uuid"], ["dataset.uuid"]),
         *foreign_keys(group.universe, group.required),
         sa.Index(f"{name}_uuid", "_uuid"),

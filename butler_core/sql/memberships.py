@@ -58,7 +58,9 @@ class GroupMembership:
         construct = (
             sa.select(rows.source.c[f"c{self.width}"], columns["_uuid"])
             .select_from(rows.source.join(self.table, sa.and_(sa.true(), *matches)))
-            .where(columns["_type"] == sa.bindparam("type"), columns["_collection"] == sa.bindparam("collection"))
+            .where(
+                columns["_type"] == sa.bindparam("type"), columns["_collection"] == sa.bindparam("collection")
+            )
         )
         return Statement(self.database, construct, [*rows.parameters, "type", "collection"]), rows.bind
 
@@ -75,14 +77,18 @@ class GroupMembership:
         columns = self.table.c
         construct = sa.select(columns["_uuid"], *self.keys).where(
             columns["_type"] == sa.bindparam("type"),
-            columns["_collection"].in_(sa.select(self._schema.collection.c.id).where(
-                self._schema.collection.c.type == CollectionType.RUN.value
-            )),
+            columns["_collection"].in_(
+                sa.select(self._schema.collection.c.id).where(
+                    self._schema.collection.c.type == CollectionType.RUN.value
+                )
+            ),
             columns["_uuid"].in_(self.uuids.select),
         )
         return Statement(self.database, construct, ["type", "uuids"])
 
-    def find_data_ids(self, cursor: Cursor, type_id: int, uuids: Iterable[Any]) -> dict[Any, tuple[DataIdValue, ...]]:
+    def find_data_ids(
+        self, cursor: Cursor, type_id: int, uuids: Iterable[Any]
+    ) -> dict[Any, tuple[DataIdValue, ...]]:
         """Return the required values of datasets of one type, by UUID as the database has it."""
         rows = self._data_ids.all(cursor, (type_id, self.uuids.bind(uuids)))
         return {row[0]: tuple(row[1:]) for row in rows}
@@ -117,7 +123,9 @@ class GroupMembership:
     def remove(self) -> Statement:
         """Remove datasets from all RUN and TAGGED collections; takes the UUIDs."""
         return Statement(
-            self.database, sa.delete(self.table).where(self.table.c["_uuid"].in_(self.uuids.select)), ["uuids"]
+            self.database,
+            sa.delete(self.table).where(self.table.c["_uuid"].in_(self.uuids.select)),
+            ["uuids"],
         )
 
     def remove_all(self, cursor: Cursor, type_id: int, collection: Collection) -> None:
@@ -131,9 +139,11 @@ class GroupMembership:
     def has_any(self, cursor: Cursor, type_id: int, collection: Collection) -> bool:
         """Whether a collection has any dataset of a type."""
         table = self._table_of(collection)
-        construct = (
+        construct: sa.Select[Any] = (
             sa.select(sa.literal_column("1"))
-            .where(table.c["_type"] == sa.bindparam("type"), table.c["_collection"] == sa.bindparam("collection"))
+            .where(
+                table.c["_type"] == sa.bindparam("type"), table.c["_collection"] == sa.bindparam("collection")
+            )
             .limit(1)
         )
         statement = Statement(self.database, construct, ["type", "collection"])
@@ -169,7 +179,9 @@ class MembershipTables:
         for registered in self._types_in(transaction, collection):
             self.get(registered).remove_all(transaction.cursor, registered.id, collection)
 
-    def find_type_of_members(self, transaction: Transaction, collection: Collection) -> DatasetTypeName | None:
+    def find_type_of_members(
+        self, transaction: Transaction, collection: Collection
+    ) -> DatasetTypeName | None:
         """Return the name of a dataset type that a collection has datasets of; None if it has none at all."""
         for registered in self._types_in(transaction, collection):
             if self.get(registered).has_any(transaction.cursor, registered.id, collection):

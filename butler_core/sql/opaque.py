@@ -27,7 +27,9 @@ class _TableRows:
         self.name = table.name
         self.table = schema.opaque[table.name]
         self.names = [column.name for column in self.table.columns]
-        self._pick: Any = itemgetter(*self.names) if len(self.names) > 1 else lambda row: (row[self.names[0]],)
+        self._pick: Any = (
+            itemgetter(*self.names) if len(self.names) > 1 else lambda row: (row[self.names[0]],)
+        )
         self._uuids = [
             position for position, column in enumerate(table.columns, start=1) if column.type == "uuid"
         ]
@@ -38,8 +40,12 @@ class _TableRows:
         datasets = database.inline_values("datasets", "uuid")
         self._bind = datasets.bind
         self.insert = Statement(database, database.insert(self.table), self.names)
-        self.remove = Statement(database, sa.delete(self.table).where(uuid.in_(datasets.select)), ["datasets"])
-        self.select_one = Statement(database, sa.select(self.table).where(uuid == sa.bindparam("dataset")), ["dataset"])
+        self.remove = Statement(
+            database, sa.delete(self.table).where(uuid.in_(datasets.select)), ["datasets"]
+        )
+        self.select_one = Statement(
+            database, sa.select(self.table).where(uuid == sa.bindparam("dataset")), ["dataset"]
+        )
         self.select_many = Statement(
             database, sa.select(self.table).where(uuid.in_(datasets.select)), ["datasets"]
         )
@@ -119,7 +125,9 @@ class OpaqueRows:
 
     def __init__(self, schema: Schema, bridges: Sequence[DatastoreBridge]) -> None:
         self._tables = {
-            name: _TableRows(schema, bridge, table) for bridge in bridges for name, table in bridge.tables.items()
+            name: _TableRows(schema, bridge, table)
+            for bridge in bridges
+            for name, table in bridge.tables.items()
         }
 
     @property

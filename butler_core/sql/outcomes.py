@@ -80,7 +80,9 @@ class Outcomes:
         """Insert that batches never will be applied, where there is no outcome yet."""
         now, to_value = tai.now(), self._database.uuid_to_value
         fenced = BatchOutcome.FENCED.value
-        self._insert.execute_many(cursor, [(to_value(uuid.bytes), fenced, now, 0, None) for uuid in batch_ids])
+        self._insert.execute_many(
+            cursor, [(to_value(uuid.bytes), fenced, now, 0, None) for uuid in batch_ids]
+        )
 
     def read(self, cursor: Cursor, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
         """Return what is known of batches."""

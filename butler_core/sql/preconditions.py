@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from butler_core.errors import InvalidInputError, NotFoundError, PreconditionError
 from butler_core.models.batch import Precondition
-from butler_core.sql.datasets import DatasetWriter
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.memberships import MembershipTables
 from butler_core.sql.transaction import Transaction
 
@@ -16,13 +16,13 @@ class PreconditionChecker:
     ----------
     memberships
         Statements for the tables of members.
-    datasets
+    finder
         Finds datasets.
     """
 
-    def __init__(self, memberships: MembershipTables, datasets: DatasetWriter) -> None:
+    def __init__(self, memberships: MembershipTables, finder: DatasetFinder) -> None:
         self._memberships = memberships
-        self._datasets = datasets
+        self._finder = finder
 
     def check(self, transaction: Transaction, precondition: Precondition) -> None:
         """Raise `PreconditionError` unless a precondition holds."""
@@ -38,7 +38,9 @@ class PreconditionChecker:
         catalog, wanted = transaction.catalog, precondition.children or ()
         chain = catalog.collections.get(_name(precondition))
         children = None if chain is None or chain.children is None else chain.children
-        names = None if children is None else tuple(catalog.collections_by_id[child].name for child in children)
+        names = (
+            None if children is None else tuple(catalog.collections_by_id[child].name for child in children)
+        )
         if names != wanted:
             there = "no chain" if names is None else f"the children {list(names)}"
             raise PreconditionError(
@@ -65,13 +67,14 @@ class PreconditionChecker:
     def _check_dataset(self, transaction: Transaction, precondition: Precondition) -> None:
         by_uuid = by_place = None
         if precondition.uuid is not None:
-            by_uuid = bool(self._datasets.find(transaction.cursor, [precondition.uuid.bytes]))
+            by_uuid = bool(self._finder.find(transaction.cursor, [precondition.uuid.bytes]))
         if precondition.dataset is not None:
             by_place = self._is_taken(transaction, precondition)
         facts = [fact for fact in (by_uuid, by_place) if fact is not None]
         if not facts:
             raise InvalidInputError(
-                f"A precondition {precondition.kind!r} names no dataset.", remedy="Give a UUID, or type, data ID and run."
+                f"A precondition {precondition.kind!r} names no dataset.",
+                remedy="Give a UUID, or type, data ID and run.",
             )
         holds = all(facts) if precondition.kind == "dataset-present" else not any(facts)
         if not holds:

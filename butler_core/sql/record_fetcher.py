@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from butler_core.errors import DataIdError
 from butler_core.models.data_id import DataCoordinate
-from butler_core.models.names import DataIdValue, DimensionElementName, DimensionName
+from butler_core.models.names import DataIdValue, DimensionElementName
 from butler_core.models.record import DimensionRecord
-from butler_core.models.universe import DimensionElement, DimensionGroup
+from butler_core.models.universe import DimensionGroup
 from butler_core.sql.database import Cursor, InlineRows
 from butler_core.sql.element_tables import ElementTable, column_kind
 from butler_core.sql.schema import Schema
@@ -20,15 +21,29 @@ from butler_core.sql.statement import Statement
 Key = tuple[DataIdValue, ...]
 
 
-class _ElementStatements(NamedTuple):
+class _ElementReader(NamedTuple):
     """How to read records of one element."""
 
+    table: ElementTable
     one: Statement
     """By one key."""
     many: Statement
     """By many keys."""
     rows: InlineRows
     """How `many` takes the keys."""
+
+
+class _Step(NamedTuple):
+    """One element's turn when everything behind data IDs of a group is read."""
+
+    name: DimensionElementName
+    reader: _ElementReader
+    pick: Callable[[Sequence[Any]], Key]
+    """Takes the key out of full values (as far as they are known)."""
+    sources: tuple[int, ...]
+    """The positions in full values that `pick` takes."""
+    implied: tuple[tuple[int, int], ...]
+    """For each implied dimension: position in the record's values, position in full values."""
 
 
 class GroupRecords(NamedTuple):
@@ -62,41 +77,14 @@ class RecordFetcher:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._statements: dict[DimensionElementName, _ElementStatements] = {}
-
-    def _get_statements(self, table: ElementTable) -> _ElementStatements:
-        statements = self._statements.get(table.element.name)
-        if statements is None:
-            database = self._schema.database
-            kinds = [column_kind(info.type) for info in table.shape.columns[: table.shape.key_length]]
-            rows = database.inline_rows("keys", kinds)
-            names = [f"key{position}" for position in range(len(table.key))]
-            one = sa.select(table.table).where(
-                *(column == sa.bindparam(name) for column, name in zip(table.key, names, strict=True))
-            )
-            matches = [column == rows.source.c[f"c{i}"] for i, column in enumerate(table.key)]
-            many = sa.select(table.table).select_from(rows.source.join(table.table, sa.and_(*matches)))
-            statements = _ElementStatements(
-                Statement(database, one, names), Statement(database, many, rows.parameters), rows
-            )
-            self._statements[table.element.name] = statements
-        return statements
+        self._readers: dict[DimensionElementName, _ElementReader] = {}
+        self._plans: dict[DimensionGroup, tuple[_Step, ...]] = {}
 
     def fetch(
         self, cursor: Cursor, element: DimensionElementName, keys: Collection[Key]
     ) -> dict[Key, DimensionRecord]:
         """Read the records of an element that has a table, by distinct keys; absent ones are left out."""
-        if not keys:
-            return {}
-        table = self._schema.elements[element]
-        statements = self._get_statements(table)
-        if len(keys) == 1:
-            (key,) = keys
-            row = statements.one.first(cursor, key)
-            return {} if row is None else {key: table.records((row,))[0]}
-        found = statements.many.all(cursor, statements.rows.bind(list(keys)))
-        length = table.shape.key_length
-        return {record.values[:length]: record for record in table.records(found)}
+        return _read(cursor, self._get_reader(element), keys)
 
     def fetch_group(
         self, cursor: Cursor, group: DimensionGroup, rows: Sequence[tuple[DataIdValue, ...]]
@@ -117,33 +105,10 @@ class RecordFetcher:
         DataIdError
             If a dimension that has a table has no record for a value, or two records imply different values.
         """
-        known: dict[DimensionName, Sequence[Any]] = dict(zip(group.required, zip(*rows, strict=True), strict=False))
-        columns: dict[DimensionElementName, Sequence[DimensionRecord | None]] = {}
-        by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
-        if not rows:
-            return GroupRecords(group, (), {}, ())
-        for name in group.lookup_order:
-            table = self._schema.elements.get(name)
-            if table is None:
-                columns[name] = (None,) * len(rows)
-                continue
-            element = table.element
-            keys = list(zip(*[known[dimension] for dimension in element.required], strict=True))
-            distinct = [key for key in dict.fromkeys(keys) if None not in key]
-            found = self.fetch(cursor, name, distinct)
-            if len(found) < len(distinct) and element.is_dimension:
-                raise _missing(element, next(key for key in distinct if key not in found))
-            by_element[name] = found
-            columns[name] = list(map(found.get, keys))
-            for dimension in element.implied:
-                _imply(known, dimension, table, found, keys)
-        full = group.required + group.implied
-        return GroupRecords(
-            group,
-            list(zip(*[known[name] for name in full], strict=True)) if full else [()] * len(rows),
-            by_element,
-            list(zip(*[columns[name] for name in group.elements], strict=True)) if columns else [()] * len(rows),
-        )
+        plan = self._get_plan(group)
+        if len(rows) == 1:
+            return _fetch_one(cursor, group, plan, rows[0])
+        return _fetch_many(cursor, group, plan, rows)
 
     def expand(
         self, cursor: Cursor, group: DimensionGroup, data_ids: Sequence[DataCoordinate]
@@ -152,7 +117,9 @@ class RecordFetcher:
 
         Raises `DataIdError` as `fetch_group` does, or if a data ID has other implied values than its records.
         """
-        expanded = self.fetch_group(cursor, group, [data_id.required_values for data_id in data_ids]).data_ids()
+        expanded = self.fetch_group(
+            cursor, group, [data_id.required_values for data_id in data_ids]
+        ).data_ids()
         for given, found in zip(data_ids, expanded, strict=True):
             if given.is_full and given.values() != found.values():
                 name = next(name for name in group.implied if given[name] != found[name])
@@ -163,34 +130,151 @@ class RecordFetcher:
                 )
         return expanded
 
+    def _get_reader(self, element: DimensionElementName) -> _ElementReader:
+        reader = self._readers.get(element)
+        if reader is None:
+            reader = self._readers[element] = _make_reader(self._schema, self._schema.elements[element])
+        return reader
 
-def _imply(
-    known: dict[DimensionName, Sequence[Any]],
-    dimension: DimensionName,
-    table: ElementTable,
-    found: Mapping[Key, DimensionRecord],
+    def _get_plan(self, group: DimensionGroup) -> tuple[_Step, ...]:
+        plan = self._plans.get(group)
+        if plan is None:
+            plan = self._plans[group] = tuple(
+                self._make_step(group, name) for name in group.lookup_order if name in self._schema.elements
+            )
+        return plan
+
+    def _make_step(self, group: DimensionGroup, name: DimensionElementName) -> _Step:
+        reader, element = self._get_reader(name), self._schema.elements[name].element
+        sources = tuple(group.positions[dimension] for dimension in element.required)
+        index = reader.table.shape.index
+        implied = tuple((index[dimension], group.positions[dimension]) for dimension in element.implied)
+        return _Step(name, reader, _picker(sources), sources, implied)
+
+
+def _picker(positions: tuple[int, ...]) -> Callable[[Sequence[Any]], Key]:
+    if len(positions) == 1:
+        (position,) = positions
+        return lambda values: (values[position],)
+    return itemgetter(*positions)
+
+
+def _make_reader(schema: Schema, table: ElementTable) -> _ElementReader:
+    database = schema.database
+    kinds = [column_kind(info.type) for info in table.shape.columns[: table.shape.key_length]]
+    rows = database.inline_rows("keys", kinds)
+    names = [f"key{position}" for position in range(len(table.key))]
+    same = [column == sa.bindparam(name) for column, name in zip(table.key, names, strict=True)]
+    matches = [column == rows.source.c[f"c{position}"] for position, column in enumerate(table.key)]
+    return _ElementReader(
+        table,
+        Statement(database, sa.select(table.table).where(*same), names),
+        Statement(
+            database,
+            sa.select(table.table).select_from(rows.source.join(table.table, sa.and_(*matches))),
+            rows.parameters,
+        ),
+        rows,
+    )
+
+
+def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, DimensionRecord]:
+    if not keys:
+        return {}
+    table = reader.table
+    if len(keys) == 1:
+        (key,) = keys
+        row = reader.one.first(cursor, key)
+        return {} if row is None else {key: table.record(row)}
+    found = reader.many.all(cursor, reader.rows.bind(list(keys)))
+    length = table.shape.key_length
+    return {record.values[:length]: record for record in table.records(found)}
+
+
+def _fetch_one(
+    cursor: Cursor, group: DimensionGroup, plan: Sequence[_Step], values: tuple[DataIdValue, ...]
+) -> GroupRecords:
+    known: list[Any] = [*values, *(None for _ in group.implied)]
+    found: dict[DimensionElementName, DimensionRecord] = {}
+    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
+    for step in plan:
+        key = step.pick(known)
+        row = None if None in key else step.reader.one.first(cursor, key)
+        if row is None:
+            by_element[step.name] = {}
+            _refuse_missing(step, key)
+            continue
+        record = found[step.name] = step.reader.table.record(row)
+        by_element[step.name] = {key: record}
+        for source, target in step.implied:
+            value = record.values[source]
+            if known[target] is None:
+                known[target] = value
+            elif value is not None and value != known[target]:
+                raise _disagreement(group, step, key, target, known[target], value)
+    records = tuple([found.get(name) for name in group.elements])
+    return GroupRecords(group, (tuple(known),), by_element, (records,))
+
+
+def _fetch_many(
+    cursor: Cursor, group: DimensionGroup, plan: Sequence[_Step], rows: Sequence[tuple[DataIdValue, ...]]
+) -> GroupRecords:
+    nothing: Sequence[Any] = (None,) * len(rows)
+    known: list[Sequence[Any]] = [*zip(*rows, strict=True), *(nothing for _ in group.implied)]
+    columns: dict[DimensionElementName, Sequence[DimensionRecord | None]] = {}
+    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
+    if not rows:
+        return GroupRecords(group, (), {}, ())
+    for step in plan:
+        keys = list(zip(*[known[source] for source in step.sources], strict=True))
+        distinct = [key for key in dict.fromkeys(keys) if None not in key]
+        found = by_element[step.name] = _read(cursor, step.reader, distinct)
+        if len(found) < len(distinct):
+            _refuse_missing(step, next(key for key in distinct if key not in found))
+        columns[step.name] = list(map(found.get, keys))
+        for source, target in step.implied:
+            values = {key: record.values[source] for key, record in found.items()}
+            column = list(map(values.get, keys))
+            before = known[target]
+            known[target] = (
+                column if before is nothing else _merged(group, step, keys, target, before, column)
+            )
+    return GroupRecords(
+        group,
+        list(zip(*known, strict=True)) if known else [()] * len(rows),
+        by_element,
+        list(zip(*[columns.get(name, nothing) for name in group.elements], strict=True))
+        if group.elements
+        else [()] * len(rows),
+    )
+
+
+def _merged(
+    group: DimensionGroup,
+    step: _Step,
     keys: Sequence[Key],
-) -> None:
-    """Note the values of a dimension that an element's records imply; refuse them if they are not what others imply."""
-    position = table.shape.index[dimension]
-    values = {key: record.values[position] for key, record in found.items()}
-    column = list(map(values.get, keys))
-    before = known.setdefault(dimension, column)
-    if before is column or before == column:
-        return
-    merged = []
+    target: int,
+    before: Sequence[Any],
+    column: list[Any],
+) -> Sequence[Any]:
+    """Unite what two elements imply for one dimension; refuse what contradicts."""
+    if before == column:
+        return before
     for old, new, key in zip(before, column, keys, strict=True):
         if old is not None and new is not None and old != new:
-            raise _disagreement(table.element, key, dimension, old, new)
-        merged.append(new if old is None else old)
-    known[dimension] = merged
+            raise _disagreement(group, step, key, target, old, new)
+    return [new if old is None else old for old, new in zip(before, column, strict=True)]
 
 
-def _missing(element: DimensionElement, key: Key) -> DataIdError:
+def _refuse_missing(step: _Step, key: Key) -> None:
+    """Refuse a key without a record, except of a join table, which need not have one, and what no value is known for."""
+    element = step.reader.table.element
+    if not element.is_dimension or None in key:
+        return
     scope = ", ".join(
         f"{name}={value!r}" for name, value in zip(element.required, key, strict=True) if name != element.name
     )
-    return DataIdError(
+    raise DataIdError(
         f"There is no {element.name} {key[-1]!r}{f' of {scope}' if scope else ''}.",
         remedy=f"Check the value, or insert its record first: butler.insert_dimension_data({element.name!r}, ...).",
         dimension=element.name,
@@ -200,8 +284,9 @@ def _missing(element: DimensionElement, key: Key) -> DataIdError:
 
 
 def _disagreement(
-    element: DimensionElement, key: Key, dimension: DimensionName, old: Any, new: Any
+    group: DimensionGroup, step: _Step, key: Key, target: int, old: Any, new: Any
 ) -> DataIdError:
+    element, dimension = step.reader.table.element, (group.required + group.implied)[target]
     shown = ", ".join(f"{name}={value!r}" for name, value in zip(element.required, key, strict=True))
     return DataIdError(
         f"{element.name} {{{shown}}} implies {dimension}={new!r}, but another part of the data ID says {old!r}.",

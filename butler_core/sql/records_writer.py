@@ -9,7 +9,7 @@ from butler_core.errors import ConflictError, DatasetNotFoundError
 from butler_core.models.names import OpaqueTableName, OpaqueTableValues
 from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
 from butler_core.sql.context import SqlContext
-from butler_core.sql.datasets import DatasetWriter
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.transaction import Transaction
 
 
@@ -20,19 +20,24 @@ class RecordsWriter:
     ----------
     context
         The registry's parts.
-    datasets
+    finder
         Finds datasets.
     """
 
-    def __init__(self, context: SqlContext, datasets: DatasetWriter) -> None:
+    def __init__(self, context: SqlContext, finder: DatasetFinder) -> None:
         self._opaque = context.opaque
         self._make_uuid = context.database.make_uuid
-        self._datasets = datasets
+        self._finder = finder
 
     def insert_all(self, transaction: Transaction, batch: OpaqueTableBatch) -> None:
         """Add records of datasets.
 
-        Raises `DatasetNotFoundError` if one is of a dataset that is not registered, `ConflictError` if a dataset has some already.
+        Raises
+        ------
+        DatasetNotFoundError
+            If a dataset is not registered.
+        ConflictError
+            If a dataset has records already.
         """
         for table_name, values in batch:
             if transaction.is_careful:
@@ -49,7 +54,7 @@ class RecordsWriter:
     ) -> None:
         """Raise the error that says which record would break a constraint."""
         keys = [uuid.bytes for uuid in values]
-        found = {self._make_uuid(key) for key, _, _ in self._datasets.find(transaction.cursor, keys)}
+        found = {self._make_uuid(key) for key, _, _ in self._finder.find(transaction.cursor, keys)}
         for uuid in values:
             if uuid not in found:
                 raise DatasetNotFoundError(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 from sqlalchemy.sql import quoted_name
 
 from butler_core.contracts.bridge import DatastoreBridge
@@ -56,11 +56,7 @@ class Schema:
         self.elements: Mapping[DimensionElementName, ElementTable] = MappingProxyType(elements)
         """Tables of the elements that have one."""
         self.opaque: Mapping[OpaqueTableName, sa.Table] = MappingProxyType(
-            {
-                name: self._opaque_table(table)
-                for bridge in bridges
-                for name, table in bridge.tables.items()
-            }
+            {name: self._opaque_table(table) for bridge in bridges for name, table in bridge.tables.items()}
         )
         """Tables of the datastores' records."""
         self._group_tables: dict[str, sa.Table] = {}
@@ -68,13 +64,15 @@ class Schema:
 
     # -- fixed tables
 
-    def _column(self, name: str, kind: ColumnKind, *, nullable: bool = False, key: bool = False) -> sa.Column[object]:
+    def _column(
+        self, name: str, kind: ColumnKind, *, nullable: bool = False, key: bool = False
+    ) -> sa.Column[object]:
         return sa.Column(name, self.database.column_type(kind), nullable=nullable, primary_key=key)
 
     def _surrogate(self) -> sa.Column[object]:
         return sa.Column("id", self.database.column_type("int"), sa.Identity(), primary_key=True)
 
-    def _table(self, name: str, *items: sa.SchemaItem, is_small: bool = False) -> sa.Table:
+    def _table(self, name: str, *items: SchemaItem, is_small: bool = False) -> sa.Table:
         return sa.Table(name, self.metadata, *items, **self.database.table_options(is_small=is_small))
 
     def _make_definition_tables(self) -> None:
@@ -109,7 +107,12 @@ class Schema:
             "dataset_type",
             self._surrogate(),
             column("name", "string"),
-            sa.Column("dataset_group", self.database.column_type("int"), sa.ForeignKey("dataset_group.id"), nullable=False),
+            sa.Column(
+                "dataset_group",
+                self.database.column_type("int"),
+                sa.ForeignKey("dataset_group.id"),
+                nullable=False,
+            ),
             column("storage_class", "string"),
             column("is_calibration", "bool"),
             column("changed", "int"),
@@ -178,7 +181,7 @@ class Schema:
 
     def _opaque_table(self, table: OpaqueTable) -> sa.Table:
         name = f"opaque_{table.name}"
-        items: list[sa.SchemaItem] = [self._column("dataset_uuid", "uuid", key=True)]
+        items: list[SchemaItem] = [self._column("dataset_uuid", "uuid", key=True)]
         items += [
             sa.Column(
                 quoted_name(column.name, True),
@@ -210,7 +213,10 @@ class Schema:
         return self._group_table(f"validity_{group_id}", group, validity_columns)
 
     def _group_table(
-        self, name: str, group: DimensionGroup, columns: Callable[[Database, str, DimensionGroup], list[sa.SchemaItem]]
+        self,
+        name: str,
+        group: DimensionGroup,
+        columns: Callable[[Database, str, DimensionGroup], list[SchemaItem]],
     ) -> sa.Table:
         table = self._group_tables.get(name)
         if table is None:

@@ -45,7 +45,7 @@ class Statement:
                 constants.append(compiled.params[name])
         self._constants = tuple(constants)
         positions = [index[name] for name in order]
-        self._arrange: itemgetter[int] | None = None
+        self._arrange: itemgetter[Any] | None = None
         if positions != list(range(len(parameters))):
             self._arrange = itemgetter(*positions)
 

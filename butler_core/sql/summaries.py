@@ -71,7 +71,11 @@ class SummaryWriter:
             transaction.refresh()
 
     def add_from(
-        self, transaction: Transaction, collection_id: int, registered: RegisteredType, source_ids: Iterable[int]
+        self,
+        transaction: Transaction,
+        collection_id: int,
+        registered: RegisteredType,
+        source_ids: Iterable[int],
     ) -> None:
         """Say that a collection gets datasets of a type that other collections hold."""
         catalog = transaction.catalog

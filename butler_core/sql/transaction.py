@@ -21,7 +21,9 @@ class Generation:
 
     def __init__(self, context: SqlContext) -> None:
         table = context.schema.generation
-        raised = sa.update(table).values(current=table.c.current + 1).returning(table.c.current, table.c.removed)
+        raised = (
+            sa.update(table).values(current=table.c.current + 1).returning(table.c.current, table.c.removed)
+        )
         self.start = Statement(context.database, sa.insert(table), ["id", "current", "removed"])
         self.raise_ = Statement(context.database, raised)
         self.note_removal = Statement(context.database, sa.update(table).values(removed=table.c.current))
@@ -42,7 +44,9 @@ class Transaction:
         Whether writers look for what would break a constraint before they write, so that the error can name it.
     """
 
-    def __init__(self, context: SqlContext, generation: Generation, cursor: Cursor, *, is_careful: bool) -> None:
+    def __init__(
+        self, context: SqlContext, generation: Generation, cursor: Cursor, *, is_careful: bool
+    ) -> None:
         self.context = context
         self.cursor = cursor
         self.is_careful = is_careful

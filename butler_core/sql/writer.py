@@ -24,6 +24,7 @@ from butler_core.sql.certifications import CertificationWriter
 from butler_core.sql.collections import CollectionWriter
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import ConstraintError
+from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.dataset_types import DatasetTypeWriter
 from butler_core.sql.datasets import DatasetWriter
 from butler_core.sql.dimensions import DimensionWriter
@@ -52,14 +53,15 @@ class BatchWriter:
         self._generation = Generation(context)
         memberships = MembershipTables(context)
         summaries = SummaryWriter(context)
+        finder = DatasetFinder(context.schema)
         self._dataset_types = DatasetTypeWriter(context, summaries)
         self._collections = CollectionWriter(context, summaries, memberships)
         self._dimensions = DimensionWriter(context)
-        self._datasets = DatasetWriter(context, summaries, memberships)
-        self._associations = AssociationWriter(context, summaries, memberships, self._datasets)
-        self._certifications = CertificationWriter(context, summaries, memberships, self._datasets)
-        self._preconditions = PreconditionChecker(memberships, self._datasets)
-        self._records = RecordsWriter(context, self._datasets)
+        self._datasets = DatasetWriter(context, summaries, memberships, finder)
+        self._associations = AssociationWriter(context, summaries, memberships, finder)
+        self._certifications = CertificationWriter(context, summaries, memberships, finder)
+        self._preconditions = PreconditionChecker(memberships, finder)
+        self._records = RecordsWriter(context, finder)
 
     def apply(self, batch: RawBatch) -> BatchResults:
         """Apply all of a batch or nothing; raises as `butler_core.contracts.registry.Registry.apply_batch` says."""
@@ -95,10 +97,7 @@ class BatchWriter:
         self._records.insert_all(transaction, batch.opaque_table_insertions)
         self._records.remove_all(transaction, batch.opaque_table_removals)
         self._remove(transaction, batch)
-        # Trusted values: what validation of a large answer would cost, nobody needs.
-        results = BatchResults.model_construct(
-            batch_id=batch.batch_id, syncs=syncs, datasets=len(batch.dataset_insertions)
-        )
+        results = BatchResults(batch_id=batch.batch_id, syncs=syncs, datasets=len(batch.dataset_insertions))
         if syncs:
             self._outcomes.keep_syncs(transaction.cursor, results)
         transaction.refresh()

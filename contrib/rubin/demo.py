@@ -11,6 +11,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def measure(data_id: DataCoordinate) -> dict[str, Any]:
     assert isinstance(region, ConvexPolygon)
     corners = region.getVertices()
     centre = LonLat(region.getCentroid())
-    sides = [a.dot(b) for a, b in zip(corners, [*corners[1:], corners[0]], strict=True)]
+    sides = [a.dot(b) for a, b in pairwise([*corners, corners[0]])]
     return {
         "ra": centre.getLon().asDegrees(),
         "dec": centre.getLat().asDegrees(),
@@ -49,7 +50,7 @@ def measure(data_id: DataCoordinate) -> dict[str, Any]:
 def _area(corners: Sequence[Any]) -> float:
     """Return a convex polygon's area [deg²]: its spherical excess, as a fan of triangles (van Oosterom & Strackee 1983)."""
     first, total = corners[0], 0.0
-    for b, c in zip(corners[1:], corners[2:], strict=False):
+    for b, c in pairwise(corners[1:]):
         triple = first.dot(b.cross(c))
         total += 2 * math.atan2(triple, 1 + first.dot(b) + b.dot(c) + c.dot(first))
     return abs(total) * math.degrees(1) ** 2

@@ -90,7 +90,7 @@ def test_all_or_none_are_stored(butler: Butler, root: Path) -> None:
     butler.put({"first": True}, "summary", ID)
     before = files_under(root)
     refs = butler.make_refs("summary", data_ids(), run=RUN)
-    with pytest.raises(DatasetExistsError, match="summary.*exposure.*100.*first"):
+    with pytest.raises(DatasetExistsError, match=r"summary.*exposure.*100.*first"):
         butler.put_many([({"n": n}, ref) for n, ref in enumerate(refs)])
     assert files_under(root) == before
     assert journals_under(root) == []

@@ -67,7 +67,7 @@ def test_an_existing_repository_is_not_touched(root: Path) -> None:
         ({"registry": {}}, None, ConfigurationError, ["registry.type"]),
         ({"durabilty": "process"}, None, ConfigurationError, ["durabilty", "durability"]),
         ({"durability": "often"}, None, ConfigurationError, ["durability", "often"]),
-        ({}, "no-such-universe", NotFoundError, ["no-such-universe"]),
+        ({}, "no-such-universe", PluginError, ["no-such-universe"]),
         (
             {},
             {"namespace": "x", "version": 1, "elements": {"a": {"kye": 1}}},
@@ -88,9 +88,12 @@ def test_a_mistake_makes_no_repository(
     from butler_core import DimensionUniverse
 
     root = tmp_path / "repo"
-    with pytest.raises((error, PluginError) if error is NotFoundError else error) as caught:
+    def make() -> None:
         universe = DimensionUniverse.load(dimensions) if isinstance(dimensions, dict) else dimensions
         Butler.make_repo(root, config, universe or testing_universe())
+
+    with pytest.raises(error) as caught:
+        make()
     text = f"{caught.value} {caught.value.remedy}"
     assert all(word in text for word in words), text
     assert not root.exists()
@@ -191,7 +194,7 @@ def test_sync(butler: Butler) -> None:
     assert butler.sync_dimension_data(record, element="detector").status is SyncStatus.INSERTED
     assert butler.sync_dimension_data(record, element="detector").status is SyncStatus.IDENTICAL
     changed = {**record, "full_name": "T9"}
-    with pytest.raises(DefinitionConflictError, match="S9|full_name"):
+    with pytest.raises(DefinitionConflictError, match=r"S9|full_name"):
         butler.sync_dimension_data(changed, element="detector")
     result = butler.sync_dimension_data(changed, update=True, element="detector")
     assert result.status is SyncStatus.UPDATED
@@ -236,9 +239,14 @@ def test_a_batch_is_applied_whole_or_not_at_all(butler: Butler) -> None:
     with pytest.raises(ButlerError, match="Unknown"):
         fail()
     assert "c" not in butler.query_collections()
-    with pytest.raises(ZeroDivisionError), butler.batched() as batch:
-        batch.register_collection("d")
-        raise ZeroDivisionError
+
+    def stop() -> None:
+        with butler.batched() as batch:
+            batch.register_collection("d")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stop()
     assert "d" not in butler.query_collections()
 
 

@@ -16,6 +16,7 @@ from butler_core.expressions.tree import (
     Between,
     BoolLiteral,
     Comparison,
+    Condition,
     EncodedRegionLiteral,
     Expr,
     FloatLiteral,
@@ -49,11 +50,15 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 PARTS = st.one_of(
-    st.sampled_from(["visit", "a", "in", "NULL", "Not", "t", "x", "point", "e5", "UUID", "a-b", "é", "1", "T'"]),
+    st.sampled_from(
+        ["visit", "a", "in", "NULL", "Not", "t", "x", "point", "e5", "UUID", "a-b", "é", "1", "T'"]
+    ),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0`."), min_size=1, max_size=5),
 )
 NAMES = st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: Name(name=".".join(parts)))
-PATTERNS = st.one_of(TEXT.map(lambda text: text.replace("\\", "\\\\")), st.sampled_from([r"a\%", r"\*?", "%_", "''"]))
+PATTERNS = st.one_of(
+    TEXT.map(lambda text: text.replace("\\", "\\\\")), st.sampled_from([r"a\%", r"\*?", "%_", "''"])
+)
 
 NULLS = st.builds(NullLiteral)
 BOOLS = st.builds(BoolLiteral, value=st.booleans())
@@ -74,11 +79,17 @@ LISTS = st.one_of(
     st.lists(st.one_of(SCALARS, RANGES), max_size=4),
     st.lists(st.one_of(TIMES, NULLS), max_size=3),
 ).map(tuple)
-TIMESPANS = st.tuples(st.none() | INT64, st.none() | INT64).map(lambda ends: TimespanLiteral.of(Timespan(*ends)))
+TIMESPANS = st.tuples(st.none() | INT64, st.none() | INT64).map(
+    lambda ends: TimespanLiteral.of(Timespan(*ends))
+)
 REGIONS = st.one_of(
     st.tuples(FLOATS, FLOATS).map(lambda values: RegionLiteral(shape="POINT", values=values)),
-    st.lists(FLOATS, min_size=3, max_size=3).map(lambda values: RegionLiteral(shape="CIRCLE", values=tuple(values))),
-    st.lists(FLOATS, min_size=8, max_size=8).map(lambda values: RegionLiteral(shape="POLYGON", values=tuple(values))),
+    st.lists(FLOATS, min_size=3, max_size=3).map(
+        lambda values: RegionLiteral(shape="CIRCLE", values=tuple(values))
+    ),
+    st.lists(FLOATS, min_size=8, max_size=8).map(
+        lambda values: RegionLiteral(shape="POLYGON", values=tuple(values))
+    ),
     st.binary(min_size=1, max_size=6).map(lambda data: EncodedRegionLiteral(data=data.hex())),
 )
 
@@ -92,12 +103,14 @@ VALUES: st.SearchStrategy[Expr] = st.recursive(
 )
 
 
-def tests_of(conditions: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
+def conditions_over(conditions: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     """Conditions made of other conditions and of values, wherever either may stand."""
     any_node = st.one_of(VALUES, conditions)
     many = st.lists(conditions, min_size=2, max_size=3).map(tuple)
     return st.one_of(
-        st.builds(Comparison, op=st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), left=any_node, right=any_node),
+        st.builds(
+            Comparison, op=st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), left=any_node, right=any_node
+        ),
         st.builds(IsNull, operand=any_node),
         st.builds(In, operand=any_node, values=LISTS),
         st.builds(Not, operand=conditions),
@@ -117,7 +130,7 @@ CONDITIONS: st.SearchStrategy[Expr] = st.recursive(
         st.builds(Like, operand=VALUES, pattern=PATTERNS),
         st.builds(Glob, operand=VALUES, pattern=PATTERNS),
     ),
-    tests_of,
+    conditions_over,
     max_leaves=6,
 )
 TREES = st.one_of(VALUES, CONDITIONS)
@@ -155,7 +168,9 @@ def test_json_gives_the_tree_back(tree):
 def test_a_tree_dumps_to_builtins(tree):
     def check(value):
         assert type(value) in (dict, tuple, list, str, int, float, bool, type(None))
-        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ():
+        for inner in (
+            value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else ()
+        ):
             check(inner)
 
     check(tree.model_dump())
@@ -169,8 +184,8 @@ def test_walking_a_tree_meets_its_names(tree):
     assert names_in(tree) == tuple(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
 
 
-def deep(levels: int) -> Expr:
-    tree: Expr = Name(name="a")
+def deep(levels: int) -> Condition:
+    tree: Condition = Name(name="a")
     for level in range(levels - 1):
         tree = And(operands=(Name(name="b"), tree)) if level % 2 else Not(operand=tree)
     return tree

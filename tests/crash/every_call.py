@@ -1,8 +1,8 @@
 """Kill each write at every file system call that it makes, SQLite's own included, with strace; run by ``make test-crash``.
 
 A child is forked from this process, which has everything imported and warm, stops itself, and goes on once strace is
-attached.  strace kills it before the k-th call of one name; all names and all k are tried, one run each, so the k-th call of all is
-among them for every k.
+attached.  strace kills it before the k-th call of one name; all names and all k are tried, one run each, so each call of
+the operation is the last one once.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from lsst.sphgeom import (
 from butler_core.contracts.geometry import RegionRelation
 from butler_core.errors import InvalidInputError
 from butler_rubin.geometry import SphereGeometry
+from butler_rubin.pixels import pixelization
 
 DISJOINT, OVERLAPS = RegionRelation.DISJOINT, RegionRelation.OVERLAPS
 CONTAINS, WITHIN = OVERLAPS | RegionRelation.CONTAINS, OVERLAPS | RegionRelation.WITHIN
@@ -131,6 +132,15 @@ def test_what_does_not_decode_is_refused(data):
     assert caught.value.remedy
 
 
+def test_parts_that_are_unsound_are_refused():
+    good, bad = circle(1, 2, 3), circle(4, 5, 6)
+    data = geometry.encode(UnionRegion(good, bad))
+    centre = geometry.encode(bad)[1:25]
+    assert centre in data
+    with pytest.raises(InvalidInputError, match="no directions"):
+        geometry.decode(data.replace(centre, bytes(24)))
+
+
 @pytest.mark.parametrize("thing", [None, "circle", LonLat.fromDegrees(1, 2)])
 def test_what_is_no_region_is_refused(thing):
     for use in (geometry.encode, lambda r: geometry.envelope(r, "htm7"), lambda r: geometry.relate(r, r)):
@@ -187,8 +197,11 @@ def test_an_envelope_is_tight_where_it_matters():
 
 @pytest.mark.parametrize("skypix", ["htm24", "healpix17", "q3c30", "mq3c30"])
 def test_the_finest_levels_stay_affordable(skypix):
-    ranges = geometry.envelope(circle(10, 10, 1.0), skypix)
-    assert 0 < len(ranges) < 100_000
+    region = circle(10, 10, 1.0)
+    ranges = geometry.envelope(region, skypix)
+    assert len(ranges) < 100_000
+    index = pixelization(skypix).implementation.index(region.getCenter())
+    assert any(begin <= index < end for begin, end in ranges)
 
 
 @pytest.mark.parametrize("region", [Circle.empty(), Box.empty(), UnionRegion(Circle.empty(), Box.empty())])
@@ -276,6 +289,20 @@ def test_a_parallel_bulges_over_the_great_circle_beside_it():
     assert geometry.relate(north, box(20, 62, 1, 0.1)) == DISJOINT
     # Its lower edge does too: so the middle of the parallel of 50 degrees is outside.
     assert geometry.relate(north, box(20, 50.2, 1, 0.1)) == DISJOINT
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_edge_reaches_further_than_its_ends(side):
+    high = polygon((0, 50 * side), (40, 50 * side), (40, 60 * side), (0, 60 * side))
+    # Half way along its upper edge the latitude is 61.52 degrees.
+    assert geometry.relate(high, box(20, 61.3 * side, 60, 1.2)) is OVERLAPS
+    assert geometry.relate(high, box(20, 62.2 * side, 60, 1.2)) is DISJOINT
+
+
+def test_the_far_side_of_a_meridian_does_not_count():
+    around_pole = polygon((90, 88.5), (180, 83), (270, 88.5), (0, 89))
+    assert geometry.relate(around_pole, box(0, 85, 0, 4)) is DISJOINT
+    assert geometry.relate(around_pole, box(180, 85, 0, 4)) is not DISJOINT
 
 
 def test_regions_that_touch_overlap():

@@ -101,7 +101,6 @@ class ChunkMaker:
                 chunk.batch.collection_edits.append(make_edit())
             except ButlerError as error:
                 raise place.locate(error) from error
-        self._last.clear()
         batch = chunk.batch
         is_empty = not (
             batch.dataset_type_registrations

@@ -35,6 +35,10 @@ _SYNCHRONOUS = {"power-loss": "FULL", "process": "NORMAL"}
 _PATIENCE_SECONDS = 30.0
 _LONGEST_NAP_SECONDS = 0.01
 
+_WRONG_TYPE = sqlite3.SQLITE_CONSTRAINT | (
+    12 << 8
+)  # SQLITE_CONSTRAINT_DATATYPE, which Python has no name for
+
 _TYPES: dict[ColumnKind, type[TypeEngine[Any]]] = {
     "int": sa.INTEGER,
     "float": sa.REAL,
@@ -85,7 +89,9 @@ class SqliteDatabase(Database):
 
     def _connect(self) -> sqlite3.Connection:
         options = f"mode={'rw' if self.is_writeable else 'ro'}"
-        if is_read_only_place(self._path):  # where nobody can write, there is nobody to coordinate with either
+        if is_read_only_place(
+            self._path
+        ):  # where nobody can write, there is nobody to coordinate with either
             options = "mode=ro&immutable=1"
         connection = sqlite3.connect(
             f"file:{quote(str(self._path))}?{options}",
@@ -102,7 +108,9 @@ class SqliteDatabase(Database):
             cursor.execute("PRAGMA trusted_schema = OFF")
             cursor.execute("PRAGMA temp_store = MEMORY")
             cursor.execute("PRAGMA cache_size = -32768")  # 32 MiB
-            cursor.execute("PRAGMA journal_size_limit = 67108864")  # a log that one huge batch blew up shrinks again
+            cursor.execute(
+                "PRAGMA journal_size_limit = 67108864"
+            )  # a log that one huge batch blew up shrinks again
             connection.create_function("butler_unhex", 1, bytes.fromhex, deterministic=True)
         except BaseException:
             connection.close()
@@ -132,7 +140,7 @@ class SqliteDatabase(Database):
         deadline = time.monotonic() + _PATIENCE_SECONDS
         nap = 0.0001
         while True:
-            time.sleep(nap * random.uniform(0.5, 1.5))  # noqa: S311  (no secret)
+            time.sleep(nap * random.uniform(0.5, 1.5))
             try:
                 cursor.execute(text)
                 return
@@ -146,11 +154,15 @@ class SqliteDatabase(Database):
     def translate(self, error: Exception) -> Exception:
         """Return our error for one of the driver's."""
         if isinstance(error, OverflowError):
-            return InvalidInputError(f"An integer does not fit into 64 bits: {error}.", remedy="Give a smaller one.")
+            return InvalidInputError(
+                f"An integer does not fit into 64 bits: {error}.", remedy="Give a smaller one."
+            )
         code = getattr(error, "sqlite_errorcode", None)
         where = self.location
-        if code == sqlite3.SQLITE_CONSTRAINT_DATATYPE:
-            return InvalidInputError(f"A value is of the wrong type: {error}.", remedy="Give a value of the column's type.")
+        if code == _WRONG_TYPE:
+            return InvalidInputError(
+                f"A value is of the wrong type: {error}.", remedy="Give a value of the column's type."
+            )
         match None if code is None else code & 0xFF:
             case sqlite3.SQLITE_CONSTRAINT:
                 return ConstraintError(f"{where} refuses what contradicts its constraints: {error}.")
@@ -172,13 +184,19 @@ class SqliteDatabase(Database):
                     code="read-only",
                 )
             case sqlite3.SQLITE_FULL:
-                return UnavailableError(f"{where} cannot grow: {error}.", remedy="Free some space on its disk.")
+                return UnavailableError(
+                    f"{where} cannot grow: {error}.", remedy="Free some space on its disk."
+                )
             case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_INTERRUPT:
-                return UnavailableError(f"{where} cannot be used now: {error}.", remedy="Check its disk, and try again.")
+                return UnavailableError(
+                    f"{where} cannot be used now: {error}.", remedy="Check its disk, and try again."
+                )
             case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
                 return CorruptError(f"{where} is damaged: {error}.", remedy="Restore it from a backup.")
             case sqlite3.SQLITE_TOOBIG:
-                return InvalidInputError(f"A value is too big for SQLite: {error}.", remedy="Give less at once.")
+                return InvalidInputError(
+                    f"A value is too big for SQLite: {error}.", remedy="Give less at once."
+                )
         return InternalError(f"{where} did not understand us: {error}.", remedy="Report a bug.")
 
     # -- SQL
@@ -217,7 +235,8 @@ class SqliteDatabase(Database):
         def bind(rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
             if binary:
                 rows = [
-                    [value.hex() if position in binary else value for position, value in enumerate(row)] for row in rows
+                    [value.hex() if position in binary else value for position, value in enumerate(row)]
+                    for row in rows
                 ]
             return (orjson.dumps(rows).decode(),)
 

@@ -69,7 +69,9 @@ def create_registry(
         _sync(path.parent)
     except FileExistsError as error:
         raise ConflictError(
-            f"There is a registry at {path} already.", remedy="Choose another place, or open it.", path=str(path)
+            f"There is a registry at {path} already.",
+            remedy="Choose another place, or open it.",
+            path=str(path),
         ) from error
     except (OSError, sqlite3.Error) as error:
         raise ForbiddenError(

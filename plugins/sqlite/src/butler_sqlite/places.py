@@ -11,9 +11,35 @@ from butler_core.errors import InvalidInputError
 _MOUNTS = Path("/proc/mounts")
 _ESCAPE = re.compile(r"\\([0-7]{3})")  # of blanks and the like
 _NETWORK = frozenset(
-    "afs beegfs ceph cifs davfs gpfs lustre ncpfs nfs nfs4 orangefs panfs pvfs2 smb2 smb3 smbfs wekafs"
-    " fuse.ceph fuse.davfs fuse.gcsfuse fuse.glusterfs fuse.goofys fuse.juicefs fuse.rclone fuse.s3fs fuse.sshfs"
-    " glusterfs".split()
+    {
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "orangefs",
+        "panfs",
+        "pvfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "wekafs",
+        "fuse.ceph",
+        "fuse.davfs",
+        "fuse.gcsfuse",
+        "fuse.glusterfs",
+        "fuse.goofys",
+        "fuse.juicefs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.sshfs",
+    }
 )
 
 

@@ -16,9 +16,7 @@ def _create(config: SqliteRegistryConfig, context: OpenContext, bridges: Sequenc
     create_registry(config, context, bridges)
 
 
-def _open(
-    config: SqliteRegistryConfig, context: OpenContext, bridges: Sequence[DatastoreBridge]
-) -> Registry:
+def _open(config: SqliteRegistryConfig, context: OpenContext, bridges: Sequence[DatastoreBridge]) -> Registry:
     from butler_sqlite.files import open_registry
 
     return open_registry(config, context, bridges)

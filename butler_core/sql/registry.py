@@ -1,0 +1,182 @@
+"""The registry that any SQL database can be: `butler_core.contracts.registry.Registry`, composed of this package's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from butler_core.contracts.bridge import DatastoreBridge
+from butler_core.contracts.registry import Expansion, QueryPage, Registry, RegistryInfo, RegistrySnapshot
+from butler_core.errors import IncompatibleError
+from butler_core.expressions.query import QueryDescription
+from butler_core.models.batch import BatchResults, DatasetTypeRegistration, RawBatch
+from butler_core.models.collection import CollectionInfo
+from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.file_dataset import FileDataset
+from butler_core.models.journal import BatchOutcome
+from butler_core.models.names import ArtifactName, DatastoreId
+from butler_core.models.universe import DimensionUniverse
+from butler_core.sql.catalog import Catalog
+from butler_core.sql.context import SqlContext, make_context
+from butler_core.sql.database import Database
+from butler_core.sql.expansion import Expander
+from butler_core.sql.outcomes import Outcomes
+from butler_core.sql.planner import execute_query
+from butler_core.sql.transaction import Generation
+from butler_core.sql.versions import check_versions, current_versions, read_meta, write_meta
+from butler_core.sql.writer import BatchWriter
+
+
+class SqlRegistry(Registry):
+    """A registry in an SQL database; made by `open`.
+
+    Parameters
+    ----------
+    context
+        The registry's parts.
+    versions
+        Of the parts of its schema, as the database has them.
+    """
+
+    def __init__(self, context: SqlContext, versions: Mapping[str, int]) -> None:
+        self._context = context
+        self._versions = versions
+        self._outcomes = Outcomes(context.schema)
+        self._writer = BatchWriter(context, self._outcomes)
+        self._expander = Expander(context)
+
+    @classmethod
+    def create(
+        cls, database: Database, universe: DimensionUniverse, bridges: Sequence[DatastoreBridge]
+    ) -> None:
+        """Make all tables in an empty database, in one transaction."""
+        context = make_context(database, universe, bridges)
+        with database.write() as cursor:
+            context.schema.create_all(cursor)
+            write_meta(context, cursor)
+            Generation(context).start.execute(cursor, (1, 1, 0))
+
+    @classmethod
+    def open(cls, database: Database, bridges: Sequence[DatastoreBridge]) -> SqlRegistry:
+        """Open a registry that `create` made.
+
+        Raises
+        ------
+        IncompatibleError
+            If a newer version of butler made it, or a datastore's tables are missing.
+        CorruptError
+            If it is no registry.
+        """
+        universe, versions = read_meta(database)
+        check_versions(database, versions, current_versions(bridges))
+        return cls(make_context(database, universe, bridges), versions)
+
+    def info(self) -> RegistryInfo:
+        """Describe the Registry."""
+        database = self._context.database
+        return RegistryInfo(
+            universe=self._context.universe.to_dict(),
+            versions=dict(self._versions),
+            is_writeable=database.is_writeable,
+            abilities=database.abilities,
+        )
+
+    # -- reading
+
+    def execute(
+        self, query: QueryDescription, *, page: str | None = None, page_size: int | None = None
+    ) -> QueryPage:
+        """Run one page of a query in its own short transaction."""
+        return execute_query(self._context, query, page, page_size)
+
+    def materialize(self, query: QueryDescription) -> QueryDescription:
+        """Refuse: `IncompatibleError`."""
+        raise IncompatibleError(
+            f"{self._context.database.location} keeps no temporary tables between calls.",
+            remedy="Run the query, and keep its rows: query.run().",
+        )
+
+    def release(self, queries: Iterable[QueryDescription]) -> None:
+        """Do nothing, since `materialize` makes nothing."""
+
+    def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
+        """Return collections, dataset types and governor values; None if still at ``known_generation``."""
+        with self._context.database.read() as cursor:
+            catalog = self._context.catalogs.current(cursor)
+        return None if catalog.generation == known_generation else _make_snapshot(catalog)
+
+    def expand_new_dataset_refs(
+        self,
+        refs: Iterable[DatasetRef],
+        *,
+        batch_id: UUID,
+        files: Iterable[FileDataset] = (),
+        sign: bool = False,
+    ) -> Expansion:
+        """Add dimension records and predicted datastore records; nothing is signed for who has the database's credentials."""
+        return self._expander.expand_new(refs, batch_id=batch_id, files=files)
+
+    def expand_existing_dataset_refs(
+        self, refs: Iterable[DatasetRef], *, sign_for_get: bool = False, sign_for_unstore: bool = False
+    ) -> Expansion:
+        """Add dimension records and stored datastore records; nothing is signed, but for unstore nothing is trusted either."""
+        return self._expander.expand_existing(refs, trust=not sign_for_unstore)
+
+    # -- writing
+
+    def apply_batch(self, batch: RawBatch) -> BatchResults:
+        """Apply all of a batch or nothing, together with its outcome row."""
+        return self._writer.apply(batch)
+
+    # -- the journal protocol
+
+    def fence(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
+        """Insert FENCED where there is no outcome, and return what holds now."""
+        batch_ids = list(batch_ids)
+        with self._context.database.write() as cursor:
+            self._outcomes.fence(cursor, batch_ids)
+            return self._outcomes.read(cursor, batch_ids)
+
+    def outcomes(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
+        """Return what is known of batches."""
+        with self._context.database.read() as cursor:
+            return self._outcomes.read(cursor, batch_ids)
+
+    def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Return those artifacts that any record names."""
+        with self._context.database.read() as cursor:
+            return self._context.opaque.referenced(cursor, datastore, list(artifacts))
+
+    def close(self) -> None:
+        """Release connections; may be called again."""
+        self._context.database.close()
+
+
+def _make_snapshot(catalog: Catalog) -> RegistrySnapshot:
+    """Describe a catalog.  Its values are trusted: to validate them would cost more than to read them."""
+    names = {collection.id: collection.name for collection in catalog.collections.values()}
+    type_names = {registered.id: name for name, registered in catalog.dataset_types.items()}
+    return RegistrySnapshot.model_construct(
+        generation=catalog.generation,
+        collections=tuple(
+            CollectionInfo(
+                each.name,
+                each.type,
+                each.doc,
+                None if each.children is None else tuple(names[child] for child in each.children),
+            )
+            for each in catalog.collections.values()
+        ),
+        dataset_types=tuple(
+            DatasetTypeRegistration.from_dataset_type(registered.dataset_type)
+            for registered in catalog.dataset_types.values()
+        ),
+        governors=dict(catalog.governor_values),
+        summaries={
+            names[id_]: (
+                frozenset(type_names[type_id] for type_id in types),
+                catalog.governors_in.get(id_, {}),
+            )
+            for id_, types in catalog.types_in.items()
+        },
+    )
