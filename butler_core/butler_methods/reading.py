@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from butler_core.aliases import DatasetTypeLike
 from butler_core.butler_methods.opening import Opening
-from butler_core.errors import (
-    InvalidInputError,
-)
+from butler_core.contracts.datastore import GetRequest
+from butler_core.errors import CorruptError, InvalidInputError
 from butler_core.limited_butler import DeferredDatasetHandle
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import (
@@ -22,7 +22,7 @@ from butler_core.models.names import (
     Parameters,
     Uri,
 )
-from butler_core.models.results import DatasetExistence
+from butler_core.models.results import DatasetExistence, GetResult
 
 
 class Reading(Opening):
@@ -162,6 +162,27 @@ class Reading(Opening):
             return DatasetExistence.NONE
         (existence,) = self.exists_many([ref], check_artifact=check_artifact)
         return existence
+
+    def exists_many(
+        self, refs: Iterable[DatasetRef], *, check_artifact: bool = False
+    ) -> list[DatasetExistence]:
+        """Say where each dataset stands now: the Registry's records count, not those that a ref may carry from earlier."""
+        return super().exists_many(
+            [ref.with_datastore_records(None) for ref in refs], check_artifact=check_artifact
+        )
+
+    def get_many(self, arg: Iterable[GetRequest], /) -> Iterator[GetResult]:
+        """Read many, in any order: see `LimitedButler.get_many`."""
+        requests = list(arg)
+        try:
+            yield from super().get_many(requests)
+        except CorruptError as error:
+            # A ref may carry records from before its dataset was unstored: then nothing is corrupt.
+            now = self._with_records([ref.with_datastore_records(None) for ref, _ in requests])
+            for (given, _), ref in zip(requests, now, strict=True):
+                if given.datastore_records and (ref is None or not ref.datastore_records):
+                    raise self._not_stored(given, ref) from error
+            raise
 
     def _ref(
         self,

@@ -102,16 +102,13 @@ def check_extension(extension: str, whose: str) -> str:
 
 def extension_of(path: str) -> str:
     """Return the ending of a file's name, that of a compressed one with both of its dots; empty if it is no good one."""
-    head, dot, last = path.rpartition("/")[2].rpartition(".")
-    if not dot or not head.strip("."):
-        return ""
-    extension = dot + last
+    head, _, last = path.rpartition(".")
+    extension = f".{last}"
     if extension in _COMPRESSION:
-        before = head.rpartition(".")
-        if before[0].strip("."):
-            extension = f".{before[2]}{extension}"
-    good = len(extension) <= _MAX_EXTENSION and _EXTENSION.fullmatch(extension) is not None
-    return extension if good else ""
+        head, _, before = head.rpartition(".")
+        extension = f".{before}{extension}"
+    good = head and not head.endswith("/") and len(extension) <= _MAX_EXTENSION
+    return extension if good and _EXTENSION.fullmatch(extension) else ""
 
 
 def is_absolute(artifact: ArtifactName) -> bool:

@@ -16,6 +16,7 @@ from butler_core.models.storage_class import StorageClass
 
 # Dates and dataclasses would come back as text and dictionaries.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_TYPES = (dict, list, tuple, str, int, float)
 
 
 class JsonFormatter(Formatter):
@@ -34,7 +35,7 @@ class JsonFormatter(Formatter):
 
     def accepts(self, obj: Any, storage_class: StorageClass) -> bool:
         """Whether it is of a type that JSON has."""
-        return obj is None or isinstance(obj, dict | list | tuple | str | int | float)
+        return obj is None or isinstance(obj, _TYPES)
 
     def read(
         self,

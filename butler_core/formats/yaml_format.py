@@ -16,6 +16,7 @@ from butler_core.models.storage_class import StorageClass
 # libyaml's, ten times as fast, where PyYAML was built with it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_TYPES = (dict, list, tuple, str, int, float, bytes)
 
 
 class YamlFormatter(Formatter):
@@ -30,7 +31,7 @@ class YamlFormatter(Formatter):
 
     def accepts(self, obj: Any, storage_class: StorageClass) -> bool:
         """Whether it is of a type that YAML has."""
-        return obj is None or isinstance(obj, dict | list | tuple | str | int | float | bytes)
+        return obj is None or isinstance(obj, _TYPES)
 
     def read(
         self,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.catalog import CatalogCache
 from butler_core.sql.database import Database
 from butler_core.sql.opaque import OpaqueRows
+from butler_core.sql.plan_cache import LruCache
 from butler_core.sql.record_fetcher import RecordFetcher
 from butler_core.sql.schema import Schema
 
@@ -28,6 +30,8 @@ class SqlContext:
     """Dimension records by key: one statement for each element, however many keys."""
     opaque: OpaqueRows
     """Datastore records by dataset."""
+    plans: LruCache[Any] = field(default_factory=lambda: LruCache(500))
+    """What `butler_core.sql.planner` compiled, by the shape of a query."""
 
 
 def make_context(

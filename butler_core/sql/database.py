@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeEngine
 
 from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError
+from butler_core.expressions.patterns import Pattern
 from butler_core.sql.connections import Connections
 
 ColumnKind: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "json"]
@@ -184,6 +185,26 @@ class Database(ABC):
         """Return the UUID object of what the database gave."""
         uuid = self.uuid_from_value(value)
         return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
+
+    def checked_integer(self, expression: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        """Return integer arithmetic that raises an error where it leaves 64 bits, as standard SQL does."""
+        return expression
+
+    def modulo(
+        self, left: sa.ColumnElement[float], right: sa.ColumnElement[float]
+    ) -> sa.ColumnElement[float]:
+        """Return the remainder of a division of floats, with the sign of ``left``; NULL if ``right`` is 0."""
+        numeric = sa.Numeric()
+        remainder = sa.func.mod(sa.cast(left, numeric), sa.cast(sa.func.nullif(right, 0), numeric))
+        return sa.cast(remainder, self.column_type("float"))
+
+    def matches(self, text: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        """Return whether all of a text fits a pattern, by code points; the parameter gets `pattern_value`."""
+        return text.like(sa.bindparam(parameter), escape="\\")
+
+    def pattern_value(self, pattern: Pattern) -> str:
+        """Return what the parameter of `matches` is bound to."""
+        return pattern.to_like()
 
     @abstractmethod
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:

@@ -43,7 +43,7 @@ def core_formatters() -> dict[FormatterName, Formatter]:
     return {offer.name: offer.open(None, None) for offer in core_formats.butler_formatters()}
 
 
-def testing_context(
+def make_context(
     root: str | os.PathLike[str],
     *,
     durability: Durability = "process",
@@ -81,13 +81,12 @@ def testing_context(
     return OpenContext(**{**values, **fields})
 
 
-testing_context.__test__ = False  # type: ignore[attr-defined]  # its name begins as a test's would
-
-
 def _finder(formatters: Mapping[FormatterName, Formatter]) -> Callable[[FormatterName], Formatter]:
     def get_formatter(name: FormatterName) -> Formatter:
         if name not in formatters:
-            raise PluginError(f"There is no formatter {name!r}.", remedy=f"There are: {', '.join(formatters)}.")
+            raise PluginError(
+                f"There is no formatter {name!r}.", remedy=f"There are: {', '.join(formatters)}."
+            )
         return formatters[name]
 
     return get_formatter

@@ -13,7 +13,7 @@ from butler_core.models.dataset_ref import DatasetRef, new_uuids
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import JOURNAL_VERSION, Journal, JournalEntry
-from butler_core.models.names import CollectionName, DatasetTypeName, StorageClassName
+from butler_core.models.names import CollectionName, DataIdValue, DatasetTypeName, StorageClassName
 from butler_core.models.record import record_shape
 from butler_core.models.storage_class import StorageClass
 from butler_core.testing.context import core_storage_classes
@@ -60,7 +60,7 @@ def make_refs(
 
 def _data_id(dataset_type: DatasetType, exposure: int) -> DataCoordinate:
     group = dataset_type.dimensions
-    values = {
+    values: dict[str, DataIdValue] = {
         "instrument": INSTRUMENT,
         "detector": 16,
         "exposure": exposure,
@@ -129,7 +129,9 @@ def begin(
     return predicted, names
 
 
-def put(datastore: Datastore, objects: Sequence[Any], refs: Sequence[DatasetRef], batch_id: UUID) -> list[DatasetRef]:
+def put(
+    datastore: Datastore, objects: Sequence[Any], refs: Sequence[DatasetRef], batch_id: UUID
+) -> list[DatasetRef]:
     """Write objects as a butler would, journal and all, but for the Registry; return the refs with their records."""
     predicted, journals = begin(datastore, refs, batch_id)
     records = datastore.put_many(zip(objects, predicted, strict=True), batch_id=batch_id)

@@ -151,6 +151,10 @@ def main(root: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "root", type=Path, nargs="?", default=Path("demo"), help="where the repository goes (default: demo)"
+        "root",
+        type=Path,
+        nargs="?",
+        default=Path("demo-repo"),
+        help="where the repository goes (default: demo-repo)",
     )
     main(parser.parse_args().root)

@@ -88,6 +88,7 @@ def test_a_mistake_makes_no_repository(
     from butler_core import DimensionUniverse
 
     root = tmp_path / "repo"
+
     def make() -> None:
         universe = DimensionUniverse.load(dimensions) if isinstance(dimensions, dict) else dimensions
         Butler.make_repo(root, config, universe or testing_universe())
@@ -172,7 +173,7 @@ def test_dataset_type_names_and_dimensions_that_cannot_be(butler: Butler) -> Non
 def test_an_unknown_storage_class_hurts_only_its_datasets(butler: Butler) -> None:
     dataset_type = butler.register_dataset_type("exotic", ["instrument"], "ExoticType")
     assert butler.get_dataset_type("exotic") == dataset_type
-    with pytest.raises(NotFoundError, match="ExoticType"):
+    with pytest.raises(InvalidInputError, match="ExoticType"):
         butler.put(1, "exotic", instrument=INSTRUMENT)
 
 

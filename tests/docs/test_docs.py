@@ -40,10 +40,14 @@ def run_python(block: Block, page: Path, names: dict[str, Any]) -> None:
 
 def run_shell(block: Block) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(["bash", "-euo", "pipefail", "-c", block.code], check=True, env={**os.environ, "PATH": path})
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.code], check=True, env={**os.environ, "PATH": path}
+    )
 
 
-def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_tutorial_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     page = PROJECT / "docs" / "tutorial.md"
     names: dict[str, Any] = {}
@@ -51,11 +55,26 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capf
         if block.language == "python":
             run_python(block, page, names)
         else:
-            assert block.language == "shell", f"{page.name}:{block.line}: a block of {block.language} is not run by anything"
+            assert block.language == "shell", (
+                f"{page.name}:{block.line}: a block of {block.language} is not run by anything"
+            )
             run_shell(block)
     shown = capfd.readouterr().out
     assert "Traceback" not in shown
     assert '{"seeing":0.8}' in shown.replace(" ", "")
+
+
+def test_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = PROJECT / "README.md"
+    names: dict[str, Any] = {}
+    for block in blocks(page):
+        if block.language == "python":
+            run_python(block, page, names)
+    names["butler"].close()
+    assert "{'seeing': 0.9}" in capfd.readouterr().out
 
 
 def test_the_universes_of_the_documentation_load(tmp_path: Path) -> None:
@@ -74,7 +93,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_run_or_has_nothing_to_run() -> None:
-    run = {"tutorial.md", "universes.md"}
+    run = {"README.md", "tutorial.md", "universes.md"}
     for page in PAGES:
         kinds = {block.language for block in blocks(page)} & {"python", "yaml"}
-        assert page.name in run or not kinds, f"{page.name} has blocks of {', '.join(kinds)} that no test runs"
+        assert page.name in run or not kinds, (
+            f"{page.name} has blocks of {', '.join(kinds)} that no test runs"
+        )

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from butler_core.errors import CorruptError, IncompatibleError
-from butler_core.models.journal import JOURNAL_VERSION, Journal
+from butler_core.models.journal import JOURNAL_VERSION, Journal, WriterIdentity
 
 MAX_BYTES = 1 << 30
 """A longer file is no journal."""
@@ -39,21 +39,17 @@ class Renewal(BaseModel):
 
 def encode_journal(journal: Journal) -> bytes:
     """Return the content of a new journal's file."""
-    entries = [
-        {
-            "uuid": entry.uuid,
-            "run": entry.run,
-            "component": entry.component,
-            "artifact": entry.artifact,
-            "size_bytes": entry.size_bytes,
-        }
-        for entry in journal.entries
-    ]
-    fields: dict[str, Any] = {
-        name: getattr(journal, name) for name in Journal.model_fields if name != "entries"
+    fields = {
+        **vars(journal),
+        "writer": _encode_writer(journal.writer),
+        "entries": [vars(entry) for entry in journal.entries],
     }
-    fields["writer"] = journal.writer.model_dump()
-    return _encode("journal", journal.version, orjson.dumps({**fields, "entries": entries}))
+    return _encode("journal", journal.version, orjson.dumps(fields))
+
+
+@lru_cache(maxsize=4)
+def _encode_writer(writer: WriterIdentity) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(vars(writer)))
 
 
 def encode_renewal(requests_until: datetime | None, uploads: Sequence[str]) -> bytes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -22,8 +24,7 @@ from butler_posix._journal_file import MAX_BYTES, damaged, decode_journal, encod
 from butler_posix._staging import Staging, fenced, parse_name
 
 COMPLETIONS = f"{RESERVED}/completions"
-_NAME = re.compile(r"\d{8}T\d{12}Z-([0-9a-f]{32})-[0-9a-f]{8}\.json")
-_STAGED = re.compile(r"\d{8}T\d{12}Z-([0-9a-f]{32})-staging")
+_STAGED = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{32}-staging")
 
 
 class PosixJournalStore(JournalStore):
@@ -59,7 +60,7 @@ class PosixJournalStore(JournalStore):
                 remedy="Use what the bridge's journal_paths() returns.",
             )
         staging = self._staging.begin(journal.batch_id, journal.writer)
-        file = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{journal.batch_id.hex}-{os.urandom(4).hex()}.json"
+        file = f"{_now()}-{journal.batch_id.hex}-{os.urandom(4).hex()}.json"
         aside = f"{staging}/{file}"
         try:
             _io.write_new(aside, encode_journal(journal))
@@ -104,8 +105,7 @@ class PosixJournalStore(JournalStore):
                 self._staging.remove(directory)
             return
         path = self._find(name)
-        if match := _NAME.fullmatch(file):
-            self._staging.finish(UUID(match[1]))
+        self._staging.finish(_batch_of(file))
         try:
             _io.unlink(path)
         except FileNotFoundError:
@@ -120,7 +120,7 @@ class PosixJournalStore(JournalStore):
         # First what is staged: what turns into a journal meanwhile is then found as one.
         staged = self._staging.names()
         names = [f"{file}@{run}" for run in _entries(self._path) for file in _entries(f"{self._path}/{run}")]
-        journaled = {match[1] for name in names if (match := _NAME.match(name))}
+        journaled = set(map(_batch_of, names))
         for directory in staged:
             batch, _, _ = directory.partition(".")
             made = self._staging.made(directory)
@@ -225,6 +225,22 @@ def _link_first(aside: str, path: str) -> bool:
             raise
         return os.path.samefile(aside, path)
     return True
+
+
+def _now() -> str:
+    """Return the time (UTC) as a journal's name begins."""
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+
+
+def _batch_of(name: str) -> str:
+    """Return the batch's ID in hexadecimal, from the name of a journal or its file; anything, of a foreign name."""
+    return name.partition("-")[2][:32]
 
 
 def _is_part(name: str) -> bool:

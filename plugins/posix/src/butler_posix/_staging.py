@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -43,15 +44,14 @@ class Staging:
     def __init__(self, directories: Directories) -> None:
         self._directories = directories
         self._path = f"{directories.root}/{STAGING}"
-        self._mine: dict[UUID, str] = {}
+        self._mine: dict[str, str] = {}  # paths, by the batch's ID in hexadecimal
 
     def begin(self, batch_id: UUID, writer: WriterIdentity) -> str:
         """Return a batch's directory, which is made if this process has not begun the batch yet."""
-        path = self._mine.get(batch_id)
+        batch = batch_id.hex
+        path = self._mine.get(batch)
         if path is None:
-            path = self._mine[batch_id] = self._make(
-                f"{self._path}/{batch_id.hex}.{_encode(writer)}", batch_id
-            )
+            path = self._mine[batch] = self._make(f"{self._path}/{batch}.{_encode(writer)}", batch_id)
         return path
 
     def _make(self, path: str, batch_id: UUID) -> str:
@@ -70,20 +70,20 @@ class Staging:
 
     def directory(self, batch_id: UUID) -> str:
         """Return the directory of a batch that this process has begun.  Raises `BatchFencedError` if there is none."""
-        path = self._mine.get(batch_id)
+        path = self._mine.get(batch_id.hex)
         if path is None:
             raise fenced(batch_id, "was ended, or never journaled")
         return path
 
-    def finish(self, batch_id: UUID) -> None:
-        """Remove the directory of a batch that is over, if this process had begun it."""
-        path = self._mine.pop(batch_id, None)
+    def finish(self, batch: str) -> None:
+        """Remove the directory of a batch that is over, by its ID in hexadecimal, if this process had begun it."""
+        path = self._mine.pop(batch, None)
         if path is not None:
             _remove(path)
 
     def bar(self, batch_id: UUID) -> None:
         """Remove the directory of a batch, whoever made it: on return its writer can link nothing any more."""
-        mine = self._mine.get(batch_id)
+        mine = self._mine.get(batch_id.hex)
         if mine is not None:
             # It stays in the books, so that a writer among this process's own threads does not make it again.
             _remove(mine)
@@ -139,6 +139,7 @@ def parse_name(name: str) -> Leftover:
         ) from error
 
 
+@lru_cache(maxsize=4)
 def _encode(writer: WriterIdentity) -> str:
     # A host's name that is cut matches no host: then nobody claims to know whether the writer is gone.
     host = quote(writer.host, safe="")[:_MAX_HOST]

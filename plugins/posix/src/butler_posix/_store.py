@@ -132,7 +132,8 @@ class PosixBatch(ArtifactBatch):
                 directories.sync_files([path for path, _ in staged if not os.path.islink(path)])
             for path, artifact in staged:
                 self._link(path, artifact)
-            directories.sync(artifact.rpartition("/")[0] for _, artifact in staged)
+            if directories.durable:
+                directories.sync(artifact.rpartition("/")[0] for _, artifact in staged)
         except FileNotFoundError as error:
             self._check_barred(error)
             raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,7 @@ from butler_core.errors import (
     NotFoundError,
     UnavailableError,
 )
+from butler_core.expressions.patterns import Pattern, Wildcard
 from butler_core.models.names import Durability
 from butler_core.sql.database import ColumnKind, ConstraintError, Cursor, Database, InlineRows, InlineValues
 from butler_sqlite.places import is_read_only_place
@@ -31,6 +34,8 @@ from butler_sqlite.places import is_read_only_place
 # hands the log to the kernel and syncs at checkpoints only: the file is never damaged and a commit outlives the death of
 # any process, but a power cut may take back the last ones.
 _SYNCHRONOUS = {"power-loss": "FULL", "process": "NORMAL"}
+
+_GLOB = {Wildcard.ANY_TEXT: "*", Wildcard.ANY_CHARACTER: "?"}
 
 _PATIENCE_SECONDS = 30.0
 _LONGEST_NAP_SECONDS = 0.01
@@ -112,6 +117,7 @@ class SqliteDatabase(Database):
                 "PRAGMA journal_size_limit = 67108864"
             )  # a log that one huge batch blew up shrinks again
             connection.create_function("butler_unhex", 1, bytes.fromhex, deterministic=True)
+            connection.create_function("butler_fmod", 2, _fmod, deterministic=True)
         except BaseException:
             connection.close()
             raise
@@ -157,6 +163,8 @@ class SqliteDatabase(Database):
             return InvalidInputError(
                 f"An integer does not fit into 64 bits: {error}.", remedy="Give a smaller one."
             )
+        if str(error) == "integer overflow":
+            return InvalidInputError("A computation with integers leaves 64 bits.", remedy="Compute with floats: 1.0 * x.")
         code = getattr(error, "sqlite_errorcode", None)
         where = self.location
         if code == _WRONG_TYPE:
@@ -251,6 +259,28 @@ class SqliteDatabase(Database):
         result: bytes = value
         return result
 
+    def checked_integer(self, expression: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+        """SQLite goes on with floats where integers overflow, but the absolute value of its least integer is an error."""
+        overflow = sa.func.abs(sa.literal_column("-9223372036854775808"))
+        return sa.case((sa.func.typeof(expression) == sa.literal_column("'real'"), overflow), else_=expression)
+
+    def modulo(
+        self, left: sa.ColumnElement[float], right: sa.ColumnElement[float]
+    ) -> sa.ColumnElement[float]:
+        """SQLite's own operator cuts floats down to integers."""
+        remainder: sa.ColumnElement[float] = sa.func.butler_fmod(left, right, type_=sa.REAL)
+        return remainder
+
+    def matches(self, text: sa.ColumnElement[str], parameter: str) -> sa.ColumnElement[bool]:
+        """SQLite's LIKE ignores case, its GLOB does not."""
+        return text.op("GLOB", is_comparison=True)(sa.bindparam(parameter))
+
+    def pattern_value(self, pattern: Pattern) -> str:
+        """Write the pattern for GLOB, whose special characters stand for themselves in brackets."""
+        return "".join(
+            re.sub(r"([*?\[])", r"[\1]", part) if isinstance(part, str) else _GLOB[part] for part in pattern.parts
+        )
+
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
         """Return the plan, indented as it nests."""
         cursor.execute(f"EXPLAIN QUERY PLAN {text}", values)
@@ -260,6 +290,12 @@ class SqliteDatabase(Database):
             depths[id_] = depths.get(parent, -1) + 1
             lines.append("  " * depths[id_] + str(detail))
         return lines
+
+
+def _fmod(left: float | None, right: float | None) -> float | None:
+    if left is None or not right or math.isinf(left):
+        return None
+    return math.fmod(left, right)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

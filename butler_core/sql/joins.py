@@ -1,0 +1,223 @@
+"""What a query joins: tables of dimension elements on the dimensions they share, and searches for datasets.
+
+Tables are joined only where something needs them: a foreign key from a table that is joined already proves that a row
+exists.  No two parts are ever multiplied in silence where a spatial or temporal join belongs between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from butler_core.errors import InternalError, InvalidInputError
+from butler_core.models.names import DimensionElementName, DimensionName
+from butler_core.models.universe import DimensionElement, DimensionGroup
+from butler_core.sql.element_tables import ElementTable
+from butler_core.sql.schema import Schema
+
+
+class Joins:
+    """A FROM clause that grows.
+
+    Parameters
+    ----------
+    schema
+        The tables.
+    dimensions
+        All dimensions that take part.
+    """
+
+    def __init__(self, schema: Schema, dimensions: DimensionGroup) -> None:
+        self._schema = schema
+        self._elements = dimensions.universe.elements
+        self.dimensions = dimensions
+        self.source: sa.FromClause | None = None
+        self.conditions: list[sa.ColumnElement[bool]] = []
+        """What must hold besides the conditions of joins."""
+        self._columns: dict[DimensionName, sa.ColumnElement[Any]] = {}
+        self._joined: set[DimensionElementName] = set()
+        self._outer: set[DimensionElementName] = set()
+        self._keys: list[frozenset[DimensionName]] = []
+
+    # -- growing
+
+    def _add(self, table: sa.FromClause, on: Sequence[sa.ColumnElement[bool]], *, is_outer: bool = False) -> None:
+        if self.source is None:
+            self.source = table
+            self.conditions += on
+        else:
+            self.source = self.source.join(table, sa.and_(sa.true(), *on), isouter=is_outer)
+
+    def _match(
+        self, columns: Mapping[DimensionName, sa.ColumnElement[Any]]
+    ) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions on shared dimensions, and note the columns of new ones."""
+        on = [self._columns[name] == column for name, column in columns.items() if name in self._columns]
+        for name, column in columns.items():
+            self._columns.setdefault(name, column)
+        return on
+
+    def add_datasets(self, table: sa.FromClause, group: DimensionGroup) -> None:
+        """Join what has the required dimensions of a group as columns, and foreign keys (or as good) to their tables."""
+        self._add(table, self._match({name: table.c[name] for name in group.required}))
+        self._keys.append(frozenset(group.required))
+
+    def add_table(
+        self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False
+    ) -> None:
+        """Join any other table."""
+        self._add(table, [on], is_outer=is_outer)
+
+    def add_element(self, name: DimensionElementName) -> ElementTable:
+        """Join the table of an element unless it is there; it has one.
+
+        Rows without an implied dimension, or without a row of a join table, are kept, with NULL in its columns.
+        """
+        table = self._schema.elements[name]
+        if name in self._joined:
+            return table
+        self._joined.add(name)
+        element = table.element
+        for dimension in element.required:
+            if dimension in self.dimensions.implied:
+                self.column(dimension)
+        is_outer = self.source is not None and (
+            name in self.dimensions.implied or not (element.is_dimension or element.joins)
+        )
+        if is_outer:
+            self._outer.add(name)
+            for dimension in element.required:
+                self.column(dimension)
+        columns = {dimension: table.columns[dimension][0] for dimension in element.required + element.implied}
+        self._add(table.table, self._match(columns), is_outer=is_outer)
+        if not is_outer:
+            self._keys.append(frozenset(columns))
+        return table
+
+    def column(self, name: DimensionName) -> sa.ColumnElement[Any]:
+        """Return the column with a dimension's values, joining what is needed to have one."""
+        if name not in self._columns:
+            self._provide(name)
+        return self._columns[name]
+
+    def is_nullable(self, name: DimensionName) -> bool:
+        """Whether a dimension's value may be missing."""
+        return name in self.dimensions.implied
+
+    def is_outer(self, name: DimensionElementName) -> bool:
+        """Whether an element that was joined may have no row."""
+        return name in self._outer
+
+    def _provide(self, name: DimensionName) -> None:
+        if name in self.dimensions.implied:
+            for other in self.dimensions.elements:
+                if name in self._elements[other].implied:
+                    self.add_element(other)
+        elif self.dimensions.universe.dimensions[name].is_skypix:
+            raise _needs_sphere(f"the pixels of {name}")
+        elif name in self._schema.elements:
+            self.add_element(name)
+        else:
+            self._add_values(name)
+        if name not in self._columns:
+            raise InternalError(f"Nothing has the values of dimension {name!r}.", remedy="Report a bug.")
+
+    def _add_values(self, name: DimensionName) -> None:
+        """Join the values of a dimension without a table: those that other elements imply."""
+        columns = [
+            self._schema.elements[other.name].columns[name][0]
+            for other in self._elements.values()
+            if name in other.implied and other.name in self._schema.elements
+        ]
+        if not columns:
+            raise InvalidInputError(
+                f"Dimension {name!r} has no table, and no element implies its values.",
+                remedy="Ask for data IDs without it.",
+            )
+        selects = [sa.select(column.label(name)).where(column.is_not(None)) for column in columns]
+        values = (selects[0].distinct() if len(selects) == 1 else sa.union(*selects)).subquery(f"values_{name}")
+        self._add(values, self._match({name: values.c[name]}))
+
+    # -- the whole
+
+    def complete(self, given: Iterable[DimensionGroup]) -> None:
+        """Join whatever says which values exist and belong together, but is not joined yet.
+
+        Parameters
+        ----------
+        given
+            Groups whose data IDs exist and belong together already.
+
+        Raises
+        ------
+        InvalidInputError
+            If the dimensions need a spatial or temporal join.
+        """
+        groups = list(given)
+        self._refuse_overlaps(groups)
+        for name in self.dimensions.elements:
+            element = self._elements[name]
+            if element.joins and not any(set(element.required) <= set(group.names) for group in groups):
+                self.add_element(name)
+        for name in reversed(self.dimensions.required):
+            if not self._exists(name):
+                self.column(name)
+                if name in self._schema.elements:
+                    self.add_element(name)
+
+    def _exists(self, name: DimensionName) -> bool:
+        """Whether a foreign key of what is joined proves that a required dimension has a row for each value."""
+        required = set(self.dimensions.universe.dimensions[name].required)
+        return any(required <= key for key in self._keys)
+
+    def _refuse_overlaps(self, groups: Sequence[DimensionGroup]) -> None:
+        for kind in ("spatial", "temporal"):
+            _refuse_overlaps(kind, self.dimensions, groups)
+
+
+def _family(element: DimensionElement, kind: str) -> str | None:
+    return element.spatial_family if kind == "spatial" else element.temporal_family
+
+
+def _members(kind: str, group: DimensionGroup) -> dict[str, DimensionElementName]:
+    """Return the families of elements in a group, each with one of its elements."""
+    universe = group.universe
+    found: dict[str, DimensionElementName] = {}
+    for name in (*group.elements, *group.skypix):
+        element = universe.elements.get(name) or universe.dimensions[name]
+        family = _family(element, kind)
+        if family is not None:
+            found[family] = name
+    return found
+
+
+def _refuse_overlaps(kind: str, dimensions: DimensionGroup, groups: Sequence[DimensionGroup]) -> None:
+    """Raise the error for families of elements that no dataset search relates to one another."""
+    families = _members(kind, dimensions)
+    if len(families) < 2:
+        return
+    related = {next(iter(families))}
+    sets = [set(_members(kind, group)) for group in groups]
+    while True:
+        more = {family for members in sets if members & related for family in members} - related
+        if not more:
+            break
+        related |= more
+    apart = [name for family, name in families.items() if family not in related]
+    if apart:
+        near = next(name for family, name in families.items() if family in related)
+        if kind == "spatial":
+            raise _needs_sphere(f"{near} and {apart[0]}")
+        raise InvalidInputError(
+            f"Temporal joins are not possible yet, and {near} and {apart[0]} need one.",
+            remedy="Leave out the dimensions of one of them, or join datasets that have both.",
+        )
+
+
+def _needs_sphere(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"Spatial joins are not possible yet, and {what} need one.",
+        remedy="Leave out the dimensions of one of them, or join datasets that have both.",
+    )
