@@ -513,16 +513,23 @@ class _Mapped(Iterable[Any]):
 def match_search(
     definitions: Definitions, defaults: Defaults, pattern: CollectionPattern, find_first: bool
 ) -> tuple[str, ...]:
-    """Return the collections that a search goes through; find-first needs them in order, so no globs."""
+    """Return the collections that a search goes through; find-first needs them in order, so no globs.
+
+    Names pass as they are: whether they exist is the Registry's to say.
+    """
     if pattern is None:
         return defaults.collections
-    items = () if isinstance(pattern, (str, EllipsisType)) else tuple(pattern)
-    has_glob = pattern is ... or any(
-        is_glob(item) for item in ((pattern,) if isinstance(pattern, str) else items)
-    )
-    if has_glob and find_first:
+    if isinstance(pattern, EllipsisType):
+        items: tuple[str, ...] = ("*",)
+    else:
+        items = (pattern,) if isinstance(pattern, str) else tuple(pattern)
+    globs = [item for item in items if is_glob(item)]
+    if globs and find_first:
         raise InvalidInputError(
-            f"A search for the first dataset needs collections in order, and {pattern!r} gives none.",
+            f"A search for the first dataset needs collections in order, and {globs[0]!r} gives none.",
             remedy="Name the collections, or pass find_first=False.",
         )
-    return definitions.match_collections(items or pattern)
+    found: dict[str, None] = {}
+    for item in items:
+        found.update(dict.fromkeys(definitions.match_collections(item) if is_glob(item) else (item,)))
+    return tuple(found)

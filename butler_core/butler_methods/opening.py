@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from butler_core import discovery, repository
 from butler_core.batch_helper import check_collection_name
 from butler_core.client_cache import ClientCache
 from butler_core.datastore_butler import DatastoreButler
-from butler_core.errors import (
-    ForbiddenError,
-    InvalidInputError,
-)
+from butler_core.errors import ForbiddenError, InvalidInputError
+from butler_core.models.batch import CollectionRegistration, RawBatch
+from butler_core.models.collection import CollectionType
 from butler_core.models.config import RepositoryConfig
 from butler_core.models.data_id import DataCoordinate
-from butler_core.models.dataset_ref import (
-    DatasetRef,
-)
+from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.journal import JOURNAL_VERSION
 from butler_core.models.names import (
     CollectionName,
@@ -29,9 +26,7 @@ from butler_core.models.names import (
 )
 from butler_core.models.reports import RepositoryInfo
 from butler_core.models.storage_class import StorageClass
-from butler_core.queries import (
-    Services,
-)
+from butler_core.queries import Services
 from butler_core.resolution import Defaults, Resolver
 from butler_core.transactions import Transactions
 
@@ -103,37 +98,27 @@ class Opening(DatastoreButler):
         if run is not None:
             check_collection_name(run)
             if self.is_writeable and run not in self._cache.current().runs:
-                with self.batched() as batch:
-                    batch.register_collection(run)
+                registration = CollectionRegistration(name=run, type=CollectionType.RUN)
+                self._transactions.apply(RawBatch(collection_registrations={run: registration}))
                 self._cache.refresh()
         if pattern is None:
             names: tuple[CollectionName, ...] = () if run is None else (run,)
         else:
             names = self._cache.refresh().match_collections(pattern)
-        data_id = DataCoordinate.standardize(universe=self.dimensions, **values)
-        if infer and names:
-            data_id = (
-                self._infer_governors(names).union(data_id)
-                if not values
-                else self._infer_missing(names, data_id)
-            )
+        inferred = self._infer_governors(names) if infer else {}
+        data_id = DataCoordinate.standardize({**inferred, **values}, universe=self.dimensions)
         self._defaults = Defaults(names, run, data_id)
         self._resolver = Resolver(self._registry, self._cache, self.dimensions, self._defaults)
         self._services = Services(self._registry, self._cache, self.dimensions, self._defaults)
 
-    def _infer_missing(self, names: Sequence[CollectionName], given: DataCoordinate) -> DataCoordinate:
-        inferred = {k: v for k, v in self._infer_governors(names).items() if k not in given}
-        return DataCoordinate.standardize({**inferred, **given}, universe=self.dimensions)
-
-    def _infer_governors(self, names: Sequence[CollectionName]) -> DataCoordinate:
+    def _infer_governors(self, names: Sequence[CollectionName]) -> dict[str, DataIdValue]:
         """Take those governors of which the collections hold just one value."""
         definitions = self._cache.current()
         found: dict[str, set[DataIdValue]] = {}
         for name in definitions.flatten(names):
             for governor, values in definitions.snapshot.summaries.get(name, ((), {}))[1].items():
                 found.setdefault(governor, set()).update(values)
-        only = {governor: next(iter(values)) for governor, values in found.items() if len(values) == 1}
-        return DataCoordinate.standardize(only, universe=self.dimensions)
+        return {governor: next(iter(values)) for governor, values in found.items() if len(values) == 1}
 
     @property
     def collections(self) -> Sequence[CollectionName]:
@@ -188,6 +173,13 @@ class Opening(DatastoreButler):
         if self._is_closed:
             raise InvalidInputError("This butler is closed.", remedy="Open it again.")
         return self._opened
+
+    def _follow(self, generation: int, refs: Iterable[DatasetRef]) -> None:
+        """After an answer of another generation: look again whether the refs' dataset types are what they were."""
+        if generation != self._cache.current().generation:
+            definitions = self._cache.refresh()
+            for dataset_type in {ref.dataset_type for ref in refs}:
+                definitions.match_dataset_types(dataset_type)
 
     def _check_writeable(self) -> None:
         self._parts()

@@ -92,6 +92,7 @@ class Writing(Opening):
         _refuse_twice(refs)
         batch = RawBatch()
         expansion = self._registry.expand_new_dataset_refs(refs, batch_id=batch.batch_id)
+        self._follow(expansion.generation, refs)
         batch.dataset_insertions.include(expansion.refs)
         writes = [(obj, ref) for (obj, _), ref in zip(pairs, expansion.refs, strict=True)]
         records, _ = self._transactions.write(

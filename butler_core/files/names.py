@@ -105,8 +105,9 @@ def extension_of(path: str) -> str:
     head, _, last = path.rpartition(".")
     extension = f".{last}"
     if extension in _COMPRESSION:
-        head, _, before = head.rpartition(".")
-        extension = f".{before}{extension}"
+        more, _, before = head.rpartition(".")
+        if more and not more.endswith("/") and "/" not in before:
+            head, extension = more, f".{before}{extension}"
     good = head and not head.endswith("/") and len(extension) <= _MAX_EXTENSION
     return extension if good and _EXTENSION.fullmatch(extension) else ""
 

@@ -87,8 +87,11 @@ class DatasetReader:
         for record in records:
             if not record.component:
                 return self._read_part(ref, record, component, parameters)
-        whole = self._assemble(ref, records, None)
-        return self._take_part(ref, ref.dataset_type.storage_class, whole, component, parameters)
+        raise InvalidInputError(
+            f"Component {component!r} of {ref} was not stored by itself, but only "
+            f"{', '.join(record.component for record in records)}.",
+            remedy="Read one of these, or the whole dataset, and compute it from that.",
+        )
 
     def _stored_class(self, ref: DatasetRef, record: FileRecord) -> StorageClass:
         if record.storage_class == ref.dataset_type.storage_class_name:

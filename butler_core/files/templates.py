@@ -27,6 +27,7 @@ _MAX_TEMPLATE = 1000
 _FIELD = re.compile(r"([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?(\?)?")
 _LITERAL = re.compile(r"[A-Za-z0-9_.,=+@~/-]*")
 _SEPARATORS = "_-.+,="
+_RUN, _VALUE = "\0", "\1"  # what no name contains, where the RUN and values go
 _OF_DATASET = ("run", "dataset_type", "component")
 
 Stems: TypeAlias = Callable[[Iterable[DatasetRef]], list[str]]
@@ -192,20 +193,19 @@ def _compile(text: str, pieces: Sequence[str | Field], dataset_type: DatasetType
 def _compile_plain(pieces: Sequence[str | Field], dataset_type: DatasetType) -> Stems:
     parent, component = _names_of(dataset_type)
     required = dataset_type.dimensions.required
+    constants = {"run": _RUN, "dataset_type": parent, "component": component}
     parts: list[str] = []
     positions: list[int] = []
     for piece in pieces:
         if isinstance(piece, str):
             parts.append(piece)
-        elif piece.name in required:
-            parts.append("%s")
-            positions.append(required.index(piece.name))
+        elif piece.name in constants:
+            parts.append(constants[piece.name])
         else:
-            # Doubled, since the result is a pattern again; the RUN is put in once for all its datasets.
-            parts.append(
-                {"run": "\0", "dataset_type": parent, "component": component}[piece.name].replace("%", "%%")
-            )
-    pattern = "/".join([part for part in "".join(parts).split("/") if part])
+            parts.append(_VALUE)
+            positions.append(required.index(piece.name))
+    text = escape_dots("".join(parts)) or "%"
+    pattern = text.replace("%", "%%").replace(_VALUE, "%s")
 
     def make(refs: Iterable[DatasetRef]) -> list[str]:
         by_run: dict[str, str] = {}
@@ -213,7 +213,7 @@ def _compile_plain(pieces: Sequence[str | Field], dataset_type: DatasetType) -> 
         for ref in refs:
             run_pattern = by_run.get(ref.run)
             if run_pattern is None:
-                run_pattern = by_run[ref.run] = pattern.replace("\0", quote_path(ref.run).replace("%", "%%"))
+                run_pattern = by_run[ref.run] = pattern.replace(_RUN, quote_path(ref.run).replace("%", "%%"))
             values = ref.required_values
             stems.append(
                 run_pattern

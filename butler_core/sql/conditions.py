@@ -207,10 +207,7 @@ class Conditions:
             case In():
                 return self._in(node)
             case Between():
-                operand, low, high = self.value(node.operand), self.value(node.low), self.value(node.high)
-                return sa.and_(
-                    self._compare(node, ">=", operand, low), self._compare(node, "<=", operand, high)
-                )
+                return self._between(node)
             case IsNull(operand=operand):
                 return self._is_null(operand)
             case Like() | Glob():
@@ -221,13 +218,19 @@ class Conditions:
                 return self._within(node, self.value(node.operand), self.value(node.timespan))
         return self._truth(node)
 
+    def _between(self, node: Between) -> sa.ColumnElement[bool]:
+        operand, low, high = self.value(node.operand), self.value(node.low), self.value(node.high)
+        return sa.and_(self._compare(node, ">=", operand, low), self._compare(node, "<=", operand, high))
+
     def _truth(self, node: Condition) -> sa.ColumnElement[bool]:
         """Return a boolean value as a condition."""
         value = self.value(node)  # type: ignore[arg-type]
         if value.type == "null":
             return _unknown()
         if value.type != "bool":
-            self._refuse(node, f"this is a value of type {value.type} and no condition", "Compare it with something.")
+            self._refuse(
+                node, f"this is a value of type {value.type} and no condition", "Compare it with something."
+            )
         condition: sa.ColumnElement[bool] = value.sql if value.is_constant else value.sql == sa.true()
         return condition
 
@@ -333,7 +336,7 @@ class Conditions:
         return is_null
 
     def _match(self, node: Like | Glob) -> sa.ColumnElement[bool]:
-        operand = self.value(node.operand)  # type: ignore[arg-type]
+        operand = self.value(node.operand)
         if operand.type == "null":
             return _unknown()
         if operand.type != "string":

@@ -225,14 +225,15 @@ class Session:
         database = self._database
         self._lent = self._connections.acquire()
         try:
-            self._cursor: Cursor = self._lent[0].cursor()
-            database.begin(self._cursor, self._name is not None)
+            cursor: Cursor = self._lent[0].cursor()
+            self._cursor = cursor
+            database.begin(cursor, self._name is not None)
         except BaseException as error:
             self._connections.release(self._lent, is_good=False)
             if isinstance(error, database.driver_errors):
                 raise database.translate(error) from error
             raise
-        return self._cursor
+        return cursor
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -240,11 +241,13 @@ class Session:
         if exc is None and self._name is not None:
             self._commit()
             return
-        is_good = True
+        is_good = False  # a connection that cannot even roll back is closed, which rolls back too
         try:
             self._cursor.execute("ROLLBACK")
+            is_good = True
         except self._database.driver_errors:
-            is_good = False  # a connection that cannot even roll back is closed, which rolls back too
+            if exc is None:
+                raise
         finally:
             self._connections.release(self._lent, is_good=is_good)
         if exc is not None and isinstance(exc, self._database.driver_errors):

@@ -43,16 +43,16 @@ class Joins:
 
     # -- growing
 
-    def _add(self, table: sa.FromClause, on: Sequence[sa.ColumnElement[bool]], *, is_outer: bool = False) -> None:
+    def _add(
+        self, table: sa.FromClause, on: Sequence[sa.ColumnElement[bool]], *, is_outer: bool = False
+    ) -> None:
         if self.source is None:
             self.source = table
             self.conditions += on
         else:
             self.source = self.source.join(table, sa.and_(sa.true(), *on), isouter=is_outer)
 
-    def _match(
-        self, columns: Mapping[DimensionName, sa.ColumnElement[Any]]
-    ) -> list[sa.ColumnElement[bool]]:
+    def _match(self, columns: Mapping[DimensionName, sa.ColumnElement[Any]]) -> list[sa.ColumnElement[bool]]:
         """Return the conditions on shared dimensions, and note the columns of new ones."""
         on = [self._columns[name] == column for name, column in columns.items() if name in self._columns]
         for name, column in columns.items():
@@ -64,16 +64,15 @@ class Joins:
         self._add(table, self._match({name: table.c[name] for name in group.required}))
         self._keys.append(frozenset(group.required))
 
-    def add_table(
-        self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False
-    ) -> None:
+    def add_table(self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False) -> None:
         """Join any other table."""
         self._add(table, [on], is_outer=is_outer)
 
-    def add_element(self, name: DimensionElementName) -> ElementTable:
+    def add_element(self, name: DimensionElementName, *, is_main: bool = False) -> ElementTable:
         """Join the table of an element unless it is there; it has one.
 
-        Rows without an implied dimension, or without a row of a join table, are kept, with NULL in its columns.
+        Rows without an implied dimension, or without a row of a join table, are kept, with NULL in its columns; unless it
+        is the main element, whose rows are asked for.
         """
         table = self._schema.elements[name]
         if name in self._joined:
@@ -83,7 +82,7 @@ class Joins:
         for dimension in element.required:
             if dimension in self.dimensions.implied:
                 self.column(dimension)
-        is_outer = self.source is not None and (
+        is_outer = not is_main and (
             name in self.dimensions.implied or not (element.is_dimension or element.joins)
         )
         if is_outer:
@@ -137,7 +136,9 @@ class Joins:
                 remedy="Ask for data IDs without it.",
             )
         selects = [sa.select(column.label(name)).where(column.is_not(None)) for column in columns]
-        values = (selects[0].distinct() if len(selects) == 1 else sa.union(*selects)).subquery(f"values_{name}")
+        values = (selects[0].distinct() if len(selects) == 1 else sa.union(*selects)).subquery(
+            f"values_{name}"
+        )
         self._add(values, self._match({name: values.c[name]}))
 
     # -- the whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.errors import InvalidInputError, NotFoundError
-from butler_core.models.names import ArtifactName, DatastoreId, OpaqueTableName, OpaqueTableValues
+from butler_core.models.names import ArtifactName, ColumnName, DatastoreId, OpaqueTableName, OpaqueTableValues
 from butler_core.models.opaque import OpaqueTable, OpaqueTableBatch
 from butler_core.sql.database import Cursor
 from butler_core.sql.schema import Schema
@@ -27,9 +27,7 @@ class _TableRows:
         self.name = table.name
         self.table = schema.opaque[table.name]
         self.names = [column.name for column in self.table.columns]
-        self._pick: Any = (
-            itemgetter(*self.names) if len(self.names) > 1 else lambda row: (row[self.names[0]],)
-        )
+        self._pick = _picker(self.names[1:])
         self._uuids = [
             position for position, column in enumerate(table.columns, start=1) if column.type == "uuid"
         ]
@@ -58,25 +56,27 @@ class _TableRows:
                 database, sa.select(column).where(column.in_(artifacts.select)).distinct(), ["artifacts"]
             )
 
-    def to_rows(self, values: Mapping[UUID, OpaqueTableValues]) -> Iterable[tuple[Any, ...]]:
+    def to_rows(self, values: Mapping[UUID, OpaqueTableValues]) -> list[tuple[Any, ...]]:
         """Turn the bridge's values into rows for the table."""
-        pick, to_value, uuids = self._pick, self.database.uuid_to_value, self._uuids
-        for raw in self.bridge.opaque_values_to_raw(self.name, values):
-            try:
-                row = pick(raw)
-            except KeyError as error:
-                raise InvalidInputError(
-                    f"A record for table {self.name!r} of datastore {self.bridge.datastore_id!r} lacks column {error}.",
-                    remedy="Report a bug of the datastore's plugin.",
-                ) from error
-            row = (to_value(row[0].bytes), *row[1:])
-            if uuids:
-                cells = list(row)
-                for position in uuids:
-                    if cells[position] is not None:
-                        cells[position] = to_value(UUID(str(cells[position])).bytes)
-                row = tuple(cells)
-            yield row
+        pick, to_value = self._pick, self.database.uuid_to_value
+        try:
+            rows = [
+                (to_value(raw["dataset_uuid"].bytes), *pick(raw))
+                for raw in self.bridge.opaque_values_to_raw(self.name, values)
+            ]
+        except KeyError as error:
+            raise InvalidInputError(
+                f"A record for table {self.name!r} of datastore {self.bridge.datastore_id!r} lacks column {error}.",
+                remedy="Report a bug of the datastore's plugin.",
+            ) from error
+        return list(map(self._with_uuids, rows)) if self._uuids else rows
+
+    def _with_uuids(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        cells = list(row)
+        for position in self._uuids:
+            if cells[position] is not None:
+                cells[position] = self.database.uuid_to_value(UUID(str(cells[position])).bytes)
+        return tuple(cells)
 
     def to_values(self, rows: Iterable[Sequence[Any]]) -> dict[UUID, OpaqueTableValues]:
         """Turn rows of the table into the bridge's values."""
@@ -110,6 +110,12 @@ class _TableRows:
         if self.referenced is None:
             return set()
         return {name for (name,) in self.referenced.all(cursor, (self._bind_artifacts(artifacts),))}
+
+
+def _picker(names: Sequence[ColumnName]) -> Callable[[Mapping[ColumnName, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple([row[name] for name in names])
 
 
 class OpaqueRows:

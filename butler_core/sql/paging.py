@@ -93,7 +93,7 @@ class PageToken(NamedTuple):
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     @classmethod
-    def read(cls, text: str, query_digest: int, types: Sequence[str]) -> PageToken:
+    def read(cls, text: object, query_digest: int, types: Sequence[str]) -> PageToken:
         """Read what `write` wrote for the same query, whose sort keys have these types.
 
         Raises `InvalidInputError` for anything else.

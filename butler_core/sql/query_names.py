@@ -11,7 +11,12 @@ from butler_core.models.names import DatasetTypeName, DimensionElementName, Dime
 from butler_core.models.opaque import OpaqueTable
 from butler_core.models.universe import DimensionElement, DimensionGroup, DimensionUniverse
 
-DATASET_FIELDS: Mapping[str, str] = {"uuid": "uuid", "run": "string", "collection": "string", "ingest_date": "time"}
+DATASET_FIELDS: Mapping[str, str] = {
+    "uuid": "uuid",
+    "run": "string",
+    "collection": "string",
+    "ingest_date": "time",
+}
 """Types of what every dataset has, by name."""
 _BOUNDS = ("begin", "end")
 

@@ -15,6 +15,7 @@ from butler_core.models.record import DimensionRecord
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.database import Cursor, InlineRows
 from butler_core.sql.element_tables import ElementTable, column_kind
+from butler_core.sql.group_tables import key_kinds
 from butler_core.sql.schema import Schema
 from butler_core.sql.statement import Statement
 
@@ -44,6 +45,20 @@ class _Step(NamedTuple):
     """The positions in full values that `pick` takes."""
     implied: tuple[tuple[int, int], ...]
     """For each implied dimension: position in the record's values, position in full values."""
+    columns: slice
+    """Of a row that has all elements side by side."""
+    place: int
+    """Among the group's elements."""
+
+
+class _Plan(NamedTuple):
+    """How to read everything behind data IDs of a group."""
+
+    steps: tuple[_Step, ...]
+    one: Statement | None
+    """For one data ID: the rows of all steps side by side; takes the required values.  None without steps."""
+    blanks: tuple[None, ...]
+    """In place of the implied values, before they are known."""
 
 
 class GroupRecords(NamedTuple):
@@ -78,7 +93,7 @@ class RecordFetcher:
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._readers: dict[DimensionElementName, _ElementReader] = {}
-        self._plans: dict[DimensionGroup, tuple[_Step, ...]] = {}
+        self._plans: dict[DimensionGroup, _Plan] = {}
 
     def fetch(
         self, cursor: Cursor, element: DimensionElementName, keys: Collection[Key]
@@ -136,20 +151,29 @@ class RecordFetcher:
             reader = self._readers[element] = _make_reader(self._schema, self._schema.elements[element])
         return reader
 
-    def _get_plan(self, group: DimensionGroup) -> tuple[_Step, ...]:
+    def _get_plan(self, group: DimensionGroup) -> _Plan:
         plan = self._plans.get(group)
         if plan is None:
-            plan = self._plans[group] = tuple(
-                self._make_step(group, name) for name in group.lookup_order if name in self._schema.elements
-            )
+            plan = self._plans[group] = self._make_plan(group)
         return plan
 
-    def _make_step(self, group: DimensionGroup, name: DimensionElementName) -> _Step:
-        reader, element = self._get_reader(name), self._schema.elements[name].element
-        sources = tuple(group.positions[dimension] for dimension in element.required)
-        index = reader.table.shape.index
-        implied = tuple((index[dimension], group.positions[dimension]) for dimension in element.implied)
-        return _Step(name, reader, _picker(sources), sources, implied)
+    def _make_plan(self, group: DimensionGroup) -> _Plan:
+        steps: list[_Step] = []
+        width = 0
+        for name in group.lookup_order:
+            if name in self._schema.elements:
+                reader = self._get_reader(name)
+                element, index = reader.table.element, reader.table.shape.index
+                sources = tuple(group.positions[dimension] for dimension in element.required)
+                implied = tuple(
+                    (index[dimension], group.positions[dimension]) for dimension in element.implied
+                )
+                columns = slice(width, width + len(reader.table.table.columns))
+                width = columns.stop
+                place = group.elements.index(name)
+                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns, place))
+        one = _make_side_by_side(self._schema, group, steps) if steps else None
+        return _Plan(tuple(steps), one, (None,) * len(group.implied))
 
 
 def _picker(positions: tuple[int, ...]) -> Callable[[Sequence[Any]], Key]:
@@ -178,6 +202,35 @@ def _make_reader(schema: Schema, table: ElementTable) -> _ElementReader:
     )
 
 
+def _make_side_by_side(schema: Schema, group: DimensionGroup, steps: Sequence[_Step]) -> Statement:
+    """Return the statement that reads the records of one data ID, each element's NULL where there is none."""
+    database, kinds = schema.database, key_kinds(group)
+    given = sa.select(
+        *(
+            sa.bindparam(f"value{position}", type_=database.column_type(kind)).label(f"c{position}")
+            for position, kind in enumerate(kinds)
+        )
+    ).subquery("given")
+    known: dict[int, sa.ColumnElement[Any]] = {
+        position: given.c[f"c{position}"] for position in range(len(kinds))
+    }
+    source: sa.FromClause = given
+    for step in steps:
+        table = step.reader.table
+        matches = [
+            column == known[position] for column, position in zip(table.key, step.sources, strict=True)
+        ]
+        source = source.outerjoin(table.table, sa.and_(*matches))
+        columns = list(table.columns.values())
+        for position, target in step.implied:
+            known.setdefault(target, columns[position][0])
+    # Two elements may have columns of one name: labels keep SQLAlchemy from dropping or renaming any.
+    selected = [column for step in steps for column in step.reader.table.table.columns]
+    labelled = [column.label(f"s{position}") for position, column in enumerate(selected)]
+    names = [f"value{position}" for position in range(len(kinds))]
+    return Statement(database, sa.select(*labelled).select_from(source), names)
+
+
 def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, DimensionRecord]:
     if not keys:
         return {}
@@ -192,19 +245,19 @@ def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict
 
 
 def _fetch_one(
-    cursor: Cursor, group: DimensionGroup, plan: Sequence[_Step], values: tuple[DataIdValue, ...]
+    cursor: Cursor, group: DimensionGroup, plan: _Plan, values: tuple[DataIdValue, ...]
 ) -> GroupRecords:
-    known: list[Any] = [*values, *(None for _ in group.implied)]
-    found: dict[DimensionElementName, DimensionRecord] = {}
+    known: list[Any] = [*values, *plan.blanks]
+    found: list[DimensionRecord | None] = [None] * len(group.elements)
     by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
-    for step in plan:
-        key = step.pick(known)
-        row = None if None in key else step.reader.one.first(cursor, key)
-        if row is None:
+    row = () if plan.one is None else plan.one.first(cursor, values)
+    for step in plan.steps:
+        key, part = step.pick(known), row[step.columns]
+        if part[0] is None:
             by_element[step.name] = {}
             _refuse_missing(step, key)
             continue
-        record = found[step.name] = step.reader.table.record(row)
+        record = found[step.place] = step.reader.table.record(part)
         by_element[step.name] = {key: record}
         for source, target in step.implied:
             value = record.values[source]
@@ -212,12 +265,11 @@ def _fetch_one(
                 known[target] = value
             elif value is not None and value != known[target]:
                 raise _disagreement(group, step, key, target, known[target], value)
-    records = tuple([found.get(name) for name in group.elements])
-    return GroupRecords(group, (tuple(known),), by_element, (records,))
+    return GroupRecords(group, (tuple(known),), by_element, (tuple(found),))
 
 
 def _fetch_many(
-    cursor: Cursor, group: DimensionGroup, plan: Sequence[_Step], rows: Sequence[tuple[DataIdValue, ...]]
+    cursor: Cursor, group: DimensionGroup, plan: _Plan, rows: Sequence[tuple[DataIdValue, ...]]
 ) -> GroupRecords:
     nothing: Sequence[Any] = (None,) * len(rows)
     known: list[Sequence[Any]] = [*zip(*rows, strict=True), *(nothing for _ in group.implied)]
@@ -225,7 +277,7 @@ def _fetch_many(
     by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
     if not rows:
         return GroupRecords(group, (), {}, ())
-    for step in plan:
+    for step in plan.steps:
         keys = list(zip(*[known[source] for source in step.sources], strict=True))
         distinct = [key for key in dict.fromkeys(keys) if None not in key]
         found = by_element[step.name] = _read(cursor, step.reader, distinct)

@@ -114,7 +114,9 @@ def read_shape(node: Expr, values: list[Any], slots: dict[int, int] | None = Non
         values += timespan_bounds(node)
         return ("timespan",)
     if isinstance(node, Like | Glob):
-        values.append(Pattern.from_like(node.pattern) if isinstance(node, Like) else Pattern.from_glob(node.pattern))
+        values.append(
+            Pattern.from_like(node.pattern) if isinstance(node, Like) else Pattern.from_glob(node.pattern)
+        )
         return (node.kind, read_shape(node.operand, values, slots))
     if isinstance(node, In):
         return _read_list(node, values, slots)

@@ -75,5 +75,9 @@ class Statement:
         cursor.execute(self.text, values if self._arrange is None else self._in_order(values))
         return cursor.fetchall()
 
+    def explain(self, database: Database, cursor: Cursor, values: tuple[Any, ...] = ()) -> list[str]:
+        """Return the database's plan for it, line by line."""
+        return database.explain(cursor, self.text, self._in_order(values))
+
     def __repr__(self) -> str:
         return f"Statement({self.text!r})"

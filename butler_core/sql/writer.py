@@ -18,6 +18,7 @@ from butler_core.models.batch import (
     SetCollectionDocumentation,
     TaggedCollectionEdit,
 )
+from butler_core.models.bulk import unwatched
 from butler_core.sql.associations import AssociationWriter
 from butler_core.sql.batch_checks import check_batch
 from butler_core.sql.certifications import CertificationWriter
@@ -65,11 +66,12 @@ class BatchWriter:
 
     def apply(self, batch: RawBatch) -> BatchResults:
         """Apply all of a batch or nothing; raises as `butler_core.contracts.registry.Registry.apply_batch` says."""
-        check_batch(batch)
-        try:
-            return self._attempt(batch, is_careful=False)
-        except ConstraintError:
-            return self._attempt(batch, is_careful=True)
+        with unwatched():
+            check_batch(batch)
+            try:
+                return self._attempt(batch, is_careful=False)
+            except ConstraintError:
+                return self._attempt(batch, is_careful=True)
 
     def _attempt(self, batch: RawBatch, *, is_careful: bool) -> BatchResults:
         with self._context.database.write(str(batch.batch_id)) as cursor:

@@ -1,0 +1,478 @@
+"""Runs queries: one page of rows, a count, whether there is any, or the database's plan, each in one short transaction.
+
+A query's shape (everything but its values) has a plan with compiled statements, so that a second query of the same shape
+costs the database's work and little more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+from butler_core.contracts.registry import QueryPage
+from butler_core.errors import InvalidInputError
+from butler_core.expressions.query import QueryDescription
+from butler_core.models.collection import CollectionType
+from butler_core.models.data_id import check_value
+from butler_core.models.names import DimensionElementName, DimensionName
+from butler_core.models.opaque import OpaqueTableBatch
+from butler_core.sql.catalog import Catalog, Collection
+from butler_core.sql.context import SqlContext
+from butler_core.sql.database import Cursor
+from butler_core.sql.lookups import find_one
+from butler_core.sql.paging import (
+    DEFAULT_PAGE_SIZE,
+    PageToken,
+    digest,
+    key_from_token,
+    key_parameter,
+    key_to_token,
+)
+from butler_core.sql.plans import Compiled, Plan, Variant
+from butler_core.sql.searches import Branch, branches, find_members, prune
+from butler_core.sql.shapes import read_shape
+
+
+def execute_query(
+    context: SqlContext, query: QueryDescription, page: str | None = None, page_size: int | None = None
+) -> QueryPage:
+    """Run one page of a query in its own short transaction; counts and plans come as one row.
+
+    Parameters
+    ----------
+    context
+        The registry's parts.
+    query
+        What is asked.
+    page
+        `QueryPage.next_page` of the page before; None for the first.
+    page_size
+        The most rows that a page may have; None for 10 000.
+
+    Raises
+    ------
+    NotFoundError
+        If a collection or dataset type does not exist.
+    QueryError
+        If something in ``where`` or ``order_by`` cannot be understood.
+    InvalidInputError
+        If the query makes no sense, or ``page`` is not of this query.
+    """
+    size = DEFAULT_PAGE_SIZE if page_size is None else page_size
+    if size < 1:
+        raise InvalidInputError(f"A page cannot have {size} rows.", remedy="Give a page_size of at least 1.")
+    with context.database.read() as cursor:
+        return _Execution(context, cursor, query).run(page, size)
+
+
+def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hashable:
+    """Return what all queries have in common that one plan serves, and add the values of conditions."""
+    searches = tuple(
+        [
+            (search.dataset_type, search.find_first, catalog.get_dataset_type(search.dataset_type).group_id)
+            for search in query.searches
+        ]
+    )
+    where: Hashable = None
+    if query.where is not None:
+        where = read_shape(query.where, values)
+    order: tuple[Hashable, ...] = ()
+    if query.order_by:
+        order = tuple([(read_shape(term.expression, values), term.descending) for term in query.order_by])
+    names = tuple([name for name, _ in query.data_id])
+    is_some = query.uuids is not None
+    return (
+        "plan", query.kind, query.dimensions, query.dataset_type, query.element, searches, names, is_some, where, order
+    )  # fmt: skip
+
+
+class _Execution:
+    """One run of one query."""
+
+    def __init__(self, context: SqlContext, cursor: Cursor, query: QueryDescription) -> None:
+        self._context = context
+        self._cursor = cursor
+        self._query = query
+        self._catalog = context.catalogs.current(cursor)
+        self._where_values: list[Any] = []
+        key = _shape(query, self._catalog, self._where_values)
+        self._plan: Plan = context.plans.get(key, lambda: Plan(context, self._catalog, query))
+        universe = context.universe
+        self._data_id = [check_value(universe, name, value) for name, value in query.data_id]
+        self._members = [self._find_members(position) for position in range(len(query.searches))]
+        self._is_empty = False
+        self._values: dict[str, Any] | None = None
+
+    # -- what there is to know before any row
+
+    def _find_fixed(self) -> Mapping[DimensionName, Any]:
+        fixed: dict[DimensionName, Any] = {
+            name: value
+            for (name, _), value in zip(self._query.data_id, self._data_id, strict=True)
+            if name in self._context.universe.governor_dimensions
+        }
+        for name, slot in self._plan.governor_slots:
+            fixed.setdefault(name, self._where_values[slot])
+        return fixed
+
+    def _find_members(self, position: int) -> Sequence[Collection]:
+        search, catalog = self._query.searches[position], self._catalog
+        key = ("members", catalog.generation, search.dataset_type, search.collections, search.find_first)
+        members: Sequence[Collection] = self._context.plans.get(key, lambda: find_members(catalog, search))
+        return members
+
+    def _prune(self) -> None:
+        """Leave out collections that cannot hold what is asked for."""
+        fixed = self._find_fixed()
+        if fixed:
+            catalog, types = self._catalog, self._plan.types
+            self._members = [
+                prune(catalog, types[n], members, fixed) for n, members in enumerate(self._members)
+            ]
+        self._is_empty = not all(self._members) or self._query.limit == 0
+
+    def _branches(self) -> Sequence[Branch | None]:
+        """Return the parts of the search for the datasets that are asked for; of other queries, the one part."""
+        main = self._plan.main
+        if main is None:
+            return (None,)
+        find_first = self._query.searches[main].find_first
+        members = self._members[main]
+        if len(members) == 1:
+            return (Branch(members[0], "", (), ()),)
+        return branches(members, find_first=find_first)
+
+    def _variant(
+        self, branch: Branch | None, missing: tuple[bool, ...] | None = None, *, is_count: bool = False
+    ) -> Variant:
+        constraints = tuple(
+            [
+                "" if position == self._plan.main else _kinds(members)
+                for position, members in enumerate(self._members)
+            ]
+        )
+        return Variant(None if branch is None else branch.shape, constraints, missing, is_count)
+
+    # -- running statements
+
+    def _base_values(self) -> dict[str, Any]:
+        """Return the values of all parameters that are the same for each statement."""
+        values: dict[str, Any] = {}
+        for position, value in enumerate(self._data_id):
+            values[f"id{position}"] = value
+        for slot, value in enumerate(self._where_values):
+            values[f"w{slot}"] = value
+        for position, members in enumerate(self._members):
+            if position != self._plan.main:
+                values.update(self._constraint_values(position, members))
+        database = self._context.database
+        if self._query.uuids is not None:
+            uuids = database.inline_values("uuids", "uuid")
+            values["uuids"] = uuids.bind(database.uuid_to_value(uuid.bytes) for uuid in self._query.uuids)
+        return values
+
+    def _constraint_values(self, position: int, members: Sequence[Collection]) -> Iterable[tuple[str, Any]]:
+        database, name = self._context.database, f"s{position}"
+        yield f"{name}_type", self._plan.types[position].id
+        ids = [c.id for c in members if c.type is not CollectionType.CALIBRATION]
+        validity = [c.id for c in members if c.type is CollectionType.CALIBRATION]
+        if self._plan.uses_fields(position):
+            ranked = [(id_, rank) for rank, id_ in enumerate(ids)]
+            for parameter in (f"{name}_ranks", f"{name}_winners"):
+                rows = database.inline_rows(parameter, ("int", "int"))
+                yield from zip(rows.parameters, rows.bind(ranked), strict=True)
+            return
+        is_one = _kinds(members) == "one"
+        yield f"{name}_members", ids[0] if is_one else database.inline_values("x", "int").bind(ids)
+        yield f"{name}_validity", database.inline_values("x", "int").bind(validity)
+
+    def _bind(self, compiled: Compiled, branch: Branch | None, more: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the values of a statement's parameters."""
+        if self._values is None:
+            self._values = self._base_values()
+        values = {**self._values, **more}
+        if branch is not None and self._plan.main is not None:
+            collection, bind = branch.collection, self._context.database.inline_values("x", "int").bind
+            values["type"] = self._plan.types[self._plan.main].id
+            values["collection"] = collection.id
+            values["run_name"] = values["collection_name"] = collection.name
+            if branch.earlier:
+                values["earlier"] = bind(branch.earlier)
+            if branch.earlier_validity:
+                values["earlier_validity"] = bind(branch.earlier_validity)
+        converters = self._plan.converters
+        if not converters:
+            return tuple([values[name] for name in compiled.parameters])
+        return tuple(
+            [
+                converters[name](values[name]) if name in converters else values[name]
+                for name in compiled.parameters
+            ]
+        )
+
+    def _fetch(
+        self, branch: Branch | None, after: tuple[Any, ...] | None, limit: int, offset: int
+    ) -> tuple[Compiled, list[tuple[Any, ...]]]:
+        missing = None if after is None else tuple([value is None for value in after])
+        compiled = self._plan.get(self._variant(branch, missing))
+        more: dict[str, Any] = {"limit": limit, "offset": offset}
+        if after is not None:
+            values = key_from_token(self._context.database, compiled.key_types, after)
+            more.update((key_parameter(position), value) for position, value in enumerate(values))
+        return compiled, compiled.statement.all(self._cursor, self._bind(compiled, branch, more))
+
+    def _count(self, branch: Branch | None) -> int:
+        compiled = self._plan.get(self._variant(branch, is_count=True))
+        number: int = compiled.statement.first(self._cursor, self._bind(compiled, branch, {}))[0]
+        return number
+
+    # -- answers
+
+    def run(self, page: str | None, size: int) -> QueryPage:
+        """Answer the query."""
+        query = self._query
+        if (
+            self._plan.is_lookup
+            and query.answer == "rows"
+            and page is None
+            and not query.offset
+            and query.limit != 0
+        ):
+            return self._page_of(self._look_up(), None)
+        self._prune()
+        self._check()
+        match query.answer:
+            case "count":
+                return self._single(("count",), (self._total(),))
+            case "any":
+                return self._single(("any",), (bool(self._any()),))
+            case "plan":
+                return self._single(("sql", "plan"), self._explain())
+        return self._rows(page, size)
+
+    def _single(self, columns: tuple[str, ...], row: tuple[Any, ...]) -> QueryPage:
+        return QueryPage(columns, [row], None, self._catalog.generation)
+
+    def _check(self) -> None:
+        """Find mistakes in a query that needs no statement: an empty search must not hide them."""
+        if self._is_empty and (self._query.where is not None or self._query.order_by):
+            branch = None if self._plan.main is None else ("run", "", False, False)
+            names = tuple("" if n == self._plan.main else "several" for n in range(len(self._members)))
+            self._plan.get(Variant(branch, names))
+
+    def _total(self) -> int:
+        query = self._query
+        if self._is_empty:
+            return 0
+        total = max(0, sum(self._count(branch) for branch in self._branches()) - query.offset)
+        return total if query.limit is None else min(total, query.limit)
+
+    def _any(self) -> bool:
+        if self._is_empty:
+            return False
+        rows, _ = _Pages(self, self._branches()).read(None, 1, self._query.offset)
+        return bool(rows)
+
+    def _explain(self) -> tuple[str, str]:
+        if self._is_empty:
+            return "", "No collection can hold what is searched for: the database is not asked."
+        texts, plans = [], []
+        for branch in self._branches():
+            compiled = self._plan.get(self._variant(branch))
+            text = compiled.statement.text
+            if text not in texts:
+                texts.append(text)
+                values = self._bind(compiled, branch, {"limit": DEFAULT_PAGE_SIZE, "offset": 0})
+                plans += compiled.statement.explain(self._context.database, self._cursor, values)
+        return "\n\n".join(texts), "\n".join(plans)
+
+    def _rows(self, page: str | None, size: int) -> QueryPage:
+        if not self._is_empty:
+            return self._page_of(*self._read_page(page, size))
+        if page is not None:
+            self._read_token(page, None)
+        return self._page_of([], None)
+
+    def _page_of(self, rows: list[tuple[Any, ...]], next_page: str | None) -> QueryPage:
+        query, plan = self._query, self._plan
+        if plan.element is not None:
+            rows = plan.element.values(rows)
+        return QueryPage(
+            plan.columns,
+            rows,
+            next_page,
+            self._catalog.generation,
+            self._dimension_records(rows) if query.dimension_records else {},
+            self._datastore_records(rows) if query.datastore_records else None,
+        )
+
+    def _look_up(self) -> list[tuple[Any, ...]]:
+        plan, members = self._plan, self._members[0]
+        if not members:
+            return []
+        values = self._data_id
+        if plan.lookup_order is not None:
+            values = [values[position] for position in plan.lookup_order]
+        return find_one(self._context, self._cursor, self._catalog, plan.types[0], members, tuple(values))
+
+    # -- pages
+
+    def _digest(self) -> int:
+        query = self._query
+        return digest((query.kind, query.dataset_type, query.element, query.dimensions, len(query.order_by)))
+
+    def _read_token(self, page: str, first: Branch | None) -> PageToken:
+        types: tuple[str, ...] = ()
+        if first is not None or self._plan.main is None:
+            types = self._plan.get(self._variant(first)).key_types
+        return PageToken.read(page, self._digest(), self._token_types(types))
+
+    def _token_types(self, key_types: Sequence[str]) -> tuple[str, ...]:
+        is_sequential = self._plan.main is not None and not self._plan.is_ordered
+        return ("int", *key_types) if is_sequential else tuple(key_types)
+
+    def _read_page(self, page: str | None, size: int) -> tuple[list[tuple[Any, ...]], str | None]:
+        query, parts = self._query, self._branches()
+        token = None if page is None else self._read_token(page, parts[0])
+        remaining = query.limit if token is None else token.remaining
+        wanted = size if remaining is None else min(size, remaining)
+        if wanted == 0:
+            return [], None
+        offset = query.offset if token is None else 0
+        rows, key = _Pages(self, parts).read(None if token is None else token.key, wanted, offset)
+        left = None if remaining is None else remaining - len(rows)
+        if key is None or left == 0:
+            return rows, None
+        types = self._token_types(self._plan.get(self._variant(parts[0])).key_types)
+        key = key_to_token(self._context.database, types, key)
+        return rows, PageToken(left, key).write(self._digest())
+
+    # -- what comes with rows
+
+    def _dimension_records(
+        self, rows: Sequence[tuple[Any, ...]]
+    ) -> Mapping[DimensionElementName, Sequence[tuple[Any, ...]]]:
+        group = self._plan.result
+        first = 2 if self._plan.main is not None else 0
+        keys = [row[first : first + len(group.required)] for row in rows]
+        found = self._context.records.fetch_group(self._cursor, group, keys)
+        return {
+            name: [record.values for record in records.values()] for name, records in found.by_element.items()
+        }
+
+    def _datastore_records(self, rows: Sequence[tuple[Any, ...]]) -> OpaqueTableBatch:
+        if self._plan.main is None:
+            raise InvalidInputError(
+                "Datastore records belong to datasets, and the query asks for none.",
+                remedy="Ask for datasets, or leave datastore_records out.",
+            )
+        make_uuid = self._context.database.make_uuid
+        return self._context.opaque.fetch(self._cursor, [make_uuid(row[0]).bytes for row in rows])
+
+
+class _Pages:
+    """Reads the rows of a page from one or several parts of a search."""
+
+    def __init__(self, execution: _Execution, parts: Sequence[Branch | None]) -> None:
+        self._execution = execution
+        self._parts = parts
+        self._plan = execution._plan
+
+    def read(
+        self, after: tuple[Any, ...] | None, wanted: int, offset: int
+    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+        """Return rows and the key of the last one, None if no other follows."""
+        if self._plan.main is None or self._plan.is_ordered:
+            return self._read_sorted(after, wanted, offset)
+        return self._read_in_turn(after, wanted, offset)
+
+    def _read_in_turn(
+        self, after: tuple[Any, ...] | None, wanted: int, offset: int
+    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+        """Read one collection after the other; the key of a row begins with the collection's integer."""
+        rows: list[tuple[Any, ...]] = []
+        last: tuple[Any, ...] | None = None
+        for branch in self._parts:
+            assert branch is not None  # datasets are asked for
+            id_ = branch.collection.id
+            if after is not None and id_ < after[0]:
+                continue
+            start = after[1:] if after is not None and id_ == after[0] else None
+            room = wanted - len(rows)
+            compiled, found = self._execution._fetch(branch, start, room + 1, offset)
+            if offset:
+                offset = 0 if found else max(0, offset - self._execution._count(branch))
+            if len(found) > room:
+                if room:
+                    last = (id_, *_key(compiled, found[room - 1]))
+                return rows + self._finish(branch, compiled, found[:room]), last
+            if found:
+                last = (id_, *_key(compiled, found[-1]))
+                found = self._finish(branch, compiled, found)
+                rows = rows + found if rows else found
+        return rows, None
+
+    def _read_sorted(
+        self, after: tuple[Any, ...] | None, wanted: int, offset: int
+    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+        """Read the first rows of each part, and take the first of all."""
+        if len(self._parts) == 1:
+            compiled, rows = self._execution._fetch(self._parts[0], after, wanted + 1, offset)
+            return self._cut(self._parts[0], compiled, rows, wanted)
+        limit = wanted + offset + 1
+        parts = [(branch, *self._execution._fetch(branch, after, limit, 0)) for branch in self._parts]
+        compiled = parts[0][1]
+        merged = [row for branch, part, found in parts for row in self._named(branch, part, found)]
+        rows = _sorted(compiled, merged)[offset : offset + wanted + 1]
+        return self._cut(None, compiled, rows, wanted)
+
+    def _cut(
+        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]], wanted: int
+    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+        key = None
+        if len(rows) > wanted:
+            rows = rows[:wanted]
+            key = _key(compiled, rows[-1])
+        return self._finish(branch, compiled, rows), key
+
+    def _named(
+        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        """Put the names of RUNs where the database has their integers."""
+        if branch is None or branch.collection.type is CollectionType.RUN:
+            return rows
+        collections = self._execution._catalog.collections_by_id
+        return [(row[0], collections[row[1]].name, *row[2:]) for row in rows]
+
+    def _finish(
+        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
+    ) -> list[tuple[Any, ...]]:
+        """Make rows of the answer: names of RUNs, no sort keys, and nothing for the empty data ID."""
+        rows = self._named(branch, compiled, rows)
+        width = compiled.width
+        if rows and len(rows[0]) != width:
+            return [row[:width] for row in rows]
+        return rows
+
+
+def _kinds(members: Sequence[Collection]) -> str:
+    """Return which kinds of collections a search looks at, as `butler_core.sql.searches.data_ids_of` names them."""
+    calibrations = sum(1 for collection in members if collection.type is CollectionType.CALIBRATION)
+    if calibrations:
+        return "validity" if calibrations == len(members) else "both"
+    return "one" if len(members) == 1 else "several"
+
+
+def _key(compiled: Compiled, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([row[position] for position in compiled.key_positions])
+
+
+def _sorted(compiled: Compiled, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Sort rows as the database does: missing values last, text by code point."""
+    keys = list(zip(compiled.key_positions, compiled.descending, strict=True))
+    for position, descending in reversed(keys):
+        present = [row for row in rows if row[position] is not None]
+        missing = [row for row in rows if row[position] is None]
+        present.sort(key=lambda row, position=position: row[position], reverse=descending)  # type: ignore[misc]
+        rows = present + missing
+    return rows

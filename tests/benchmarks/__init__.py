@@ -1,0 +1,1 @@
+"""Benchmarks side by side with ``lsst-daf-butler``; ``make bench`` runs them."""
