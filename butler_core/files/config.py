@@ -15,7 +15,7 @@ from butler_core.models.universe import DimensionUniverse
 class FileDatastoreConfig(DatastoreConfig):
     """Base of the configuration of datastores whose artifacts are files or objects."""
 
-    datastore_id: DatastoreId = Field("", pattern=r"^[A-Za-z0-9_]{0,40}$")
+    datastore_id: DatastoreId = Field(default="", pattern=r"^[A-Za-z0-9_]{0,40}$")
     """Fixed when the repository is made; filled in then if empty."""
     templates: dict[DatasetTypeName | StorageClassName, str] = Field(default_factory=dict)
     """How artifacts are named, by dataset type or else by storage class; ``default`` for all others."""

@@ -245,9 +245,9 @@ class Session:
         try:
             self._cursor.execute("ROLLBACK")
             is_good = True
-        except self._database.driver_errors:
+        except self._database.driver_errors as error:
             if exc is None:
-                raise
+                raise self._database.translate(error) from error
         finally:
             self._connections.release(self._lent, is_good=is_good)
         if exc is not None and isinstance(exc, self._database.driver_errors):

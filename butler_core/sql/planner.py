@@ -202,11 +202,11 @@ class _Execution:
                 values["earlier_validity"] = bind(branch.earlier_validity)
         converters = self._plan.converters
         if not converters:
-            return tuple([values[name] for name in compiled.parameters])
+            return tuple([values[name] for name in compiled.statement.parameters])
         return tuple(
             [
                 converters[name](values[name]) if name in converters else values[name]
-                for name in compiled.parameters
+                for name in compiled.statement.parameters
             ]
         )
 

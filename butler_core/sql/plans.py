@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import BindParameter
 
 from butler_core.errors import DataIdError, InvalidInputError, QueryError
 from butler_core.expressions.printer import to_text
@@ -46,8 +44,6 @@ class Compiled(NamedTuple):
     """A statement of a plan."""
 
     statement: Statement
-    parameters: tuple[str, ...]
-    """In the order in which the statement takes their values."""
     width: int
     """How many columns belong to the answer; more are sort keys."""
     key_positions: tuple[int, ...]
@@ -202,15 +198,8 @@ class Plan:
     def _compile(self, variant: Variant) -> Compiled:
         selection = self._select(variant)
         construct = selection.count() if variant.is_count else selection.rows()
-        used = dict.fromkeys(
-            str(part.key)
-            for part in visitors.iterate(construct)
-            if isinstance(part, BindParameter) and part.required
-        )
-        parameters = tuple(used)
         return Compiled(
-            Statement(self._context.database, construct, parameters),
-            parameters,
+            Statement(self._context.database, construct, None),
             selection.width,
             selection.key_positions,
             tuple(key.type for key in selection.keys),
@@ -329,7 +318,7 @@ class Plan:
             if not value.is_constant:
                 keys.append(OrderKey(value.sql, value.type, term.descending, value.nullable))
         is_calibration = variant.branch is not None and variant.branch[0] == "calibration"
-        if self.main is None or not keys:
+        if self.main is None or not self.is_ordered:
             for name in self.result.required:
                 keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
         if self.main is not None and (self.is_ordered or is_calibration):

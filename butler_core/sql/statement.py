@@ -23,17 +23,22 @@ class Statement:
         What SQLAlchemy makes statements of.
     parameters
         Names of bound parameters, in the order in which `execute` gets their values.  Other parameters of the
-        construct have values already (literals) and keep them.
+        construct have values already (literals) and keep them.  None: those that have no value, as they come.
     """
 
-    __slots__ = ("_arrange", "_constants", "text")
+    __slots__ = ("_arrange", "_constants", "parameters", "text")
 
-    def __init__(self, database: Database, construct: ClauseElement, parameters: Sequence[str] = ()) -> None:
+    def __init__(
+        self, database: Database, construct: ClauseElement, parameters: Sequence[str] | None = ()
+    ) -> None:
         compiled: Any = construct.compile(
             dialect=database.dialect, compile_kwargs={"render_postcompile": True}
         )
         self.text: str = str(compiled)
         order: list[str] = list(compiled.positiontup or ())
+        if parameters is None:
+            parameters = list(dict.fromkeys(name for name in order if compiled.binds[name].required))
+        self.parameters = tuple(parameters)
         missing = set(parameters).difference(order)
         if missing:
             raise InternalError(f"The statement has no parameter {min(missing)!r}: {self.text}")

@@ -17,6 +17,7 @@ from typing import Any
 
 from lsst.sphgeom import ConvexPolygon, LonLat
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from butler_core import Butler, CollectionType, DataCoordinate, SequenceEditMode
@@ -24,7 +25,7 @@ from butler_rubin.samples import sample_export
 
 RUN = "u/demo/summaries"
 CHAIN = "u/demo"
-console = Console(highlight=False, soft_wrap=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def measure(data_id: DataCoordinate) -> dict[str, Any]:
@@ -71,7 +72,8 @@ def timed(what: str, work: Callable[[], Any]) -> Any:
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table."""
-    table = Table(*columns, title=title, title_justify="left")
+    # Units stand in brackets, which would be taken for markup.
+    table = Table(*map(escape, columns), title=escape(title), title_justify="left")
     for row in rows:
         table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row))
     console.print(table)
@@ -131,7 +133,7 @@ def main(root: Path) -> None:
     one = seen[0]
     again = butler.get("summary", one, collections=CHAIN)
     assert again == summaries[0][0]
-    console.print(f"  butler.get('summary', visit={one['visit']}, detector={one['detector']}) = {again}")
+    console.print(f"  butler.get('summary', visit={one['visit']}, detector={one['detector']}) = {escape(str(again))}")
     console.print(f"  its file: {butler.get_uri('summary', one, collections=CHAIN).removeprefix('file://')}")
     butler.close()
 

@@ -52,6 +52,7 @@ class Bare:
     def __init__(self, root: Path, *, syncs: bool) -> None:
         self.root = root
         self.syncs = syncs
+        self._made: set[str] = set()
         self._synced: set[str] = {str(root)}
         for name in ("staging", "journals"):
             (root / name).mkdir()
@@ -119,11 +120,16 @@ class Bare:
             directory = target.rpartition("/")[0]
             if directory not in directories:
                 directories[directory] = None
-                os.makedirs(directory, exist_ok=True)
+                self._make_directory(directory)
             os.link(aside, target)
             os.unlink(aside)
         self._sync(self._with_new_parents(directories))
         return sizes
+
+    def _make_directory(self, directory: str) -> None:
+        if directory not in self._made:
+            os.makedirs(directory, exist_ok=True)
+            self._made.add(directory)
 
     def _with_new_parents(self, directories: dict[str, None]) -> list[str]:
         """Add the directories above by which new ones are reached, once each."""

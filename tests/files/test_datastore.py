@@ -260,13 +260,13 @@ def test_records_that_came_along_are_kept_and_checked(datastore: FileDatastore, 
     for size, good in ((5, True), (6, False)):
         known = FileRecord("", "x/a.zip", "text", size, None, "part", "StructuredDataDict")
         batch.insert("file_theirs", [(refs[0].uuid, [list(known)])])
-        files = {str(tmp_path): [FileDataset("a.zip", refs)]}
+        files: dict[str | None, list[FileDataset]] = {str(tmp_path): [FileDataset("a.zip", refs)]}
         if good:
             received = datastore.receive(
                 files,
                 batch_id=uuid4(),
                 transfer="direct",
-                opaque_data=(config, batch),  # fmt: skip
+                opaque_data=(config, batch),
             )
             ((record,),) = received.records["file_testing"].values()
             assert record == known._replace(artifact=(tmp_path / "a.zip").as_uri())
@@ -292,7 +292,7 @@ def test_sizes_and_checksums_are_recorded_if_wanted(tmp_path: Path) -> None:
                 received = datastore.receive(
                     {None: [FileDataset(str(file), predicted, "bytes")]},
                     batch_id=batch_id,
-                    transfer=transfer,  # type: ignore[arg-type]
+                    transfer=transfer,
                     record_validation_info=validate,
                 )
                 ((record,),) = received.records["file_testing"].values()
@@ -316,7 +316,8 @@ def test_a_path_is_recorded_in_normal_form(datastore: FileDatastore, tmp_path: P
     (tmp_path / "f").write_bytes(b"1")
     (tmp_path / "link").symlink_to(tmp_path / "a")
     for path, expected in (("a/../f", "f"), ("./f", "f"), ("a//../f", "f"), ("link/../f", "f")):
-        files = {str(tmp_path): [FileDataset(path, refs := make_refs(1, "Bytes"))]}
+        refs = make_refs(1, "Bytes")
+        files: dict[str | None, list[FileDataset]] = {str(tmp_path): [FileDataset(path, refs)]}
         records = datastore.receive(files, batch_id=uuid4(), transfer="direct").records
         assert records["file_testing"][refs[0].uuid][0].artifact == (tmp_path / expected).as_uri()
 

@@ -164,7 +164,9 @@ class SqliteDatabase(Database):
                 f"An integer does not fit into 64 bits: {error}.", remedy="Give a smaller one."
             )
         if str(error) == "integer overflow":
-            return InvalidInputError("A computation with integers leaves 64 bits.", remedy="Compute with floats: 1.0 * x.")
+            return InvalidInputError(
+                "A computation with integers leaves 64 bits.", remedy="Compute with floats: 1.0 * x."
+            )
         code = getattr(error, "sqlite_errorcode", None)
         where = self.location
         if code == _WRONG_TYPE:
@@ -262,7 +264,9 @@ class SqliteDatabase(Database):
     def checked_integer(self, expression: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
         """SQLite goes on with floats where integers overflow, but the absolute value of its least integer is an error."""
         overflow = sa.func.abs(sa.literal_column("-9223372036854775808"))
-        return sa.case((sa.func.typeof(expression) == sa.literal_column("'real'"), overflow), else_=expression)
+        return sa.case(
+            (sa.func.typeof(expression) == sa.literal_column("'real'"), overflow), else_=expression
+        )
 
     def modulo(
         self, left: sa.ColumnElement[float], right: sa.ColumnElement[float]
@@ -278,7 +282,8 @@ class SqliteDatabase(Database):
     def pattern_value(self, pattern: Pattern) -> str:
         """Write the pattern for GLOB, whose special characters stand for themselves in brackets."""
         return "".join(
-            re.sub(r"([*?\[])", r"[\1]", part) if isinstance(part, str) else _GLOB[part] for part in pattern.parts
+            re.sub(r"([*?\[])", r"[\1]", part) if isinstance(part, str) else _GLOB[part]
+            for part in pattern.parts
         )
 
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
