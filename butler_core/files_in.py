@@ -9,6 +9,7 @@ from butler_core.contracts.datastore import Datastore, Received
 from butler_core.contracts.registry import Registry
 from butler_core.errors import IncompatibleError, InvalidInputError
 from butler_core.models.batch import RawBatch
+from butler_core.models.bulk import unwatched
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import TransferMode, UriExpression
@@ -46,34 +47,41 @@ def ingest(
     given = [ref for file in datasets for ref in file.refs]
     _refuse_shared(given)
     batch = batch if batch is not None else RawBatch()
-    expansion = registry.expand_new_dataset_refs(given, batch_id=batch.batch_id, files=datasets)
-    batch.dataset_insertions.include(expansion.refs)
-    expanded = iter(expansion.refs)
-    files = [FileDataset(file.path, [next(expanded) for _ in file.refs], file.formatter) for file in datasets]
+    # Files that stay where they are make no artifact: there is no name to predict, and nothing to journal.
+    makes_artifacts = transfer != "direct"
+    expansion = registry.expand_new_dataset_refs(
+        given, batch_id=batch.batch_id, files=datasets, predict=makes_artifacts
+    )
+    with unwatched():
+        batch.dataset_insertions.include(expansion.refs)
+        expanded = iter(expansion.refs)
+        files = [file.with_refs([next(expanded) for _ in file.refs]) for file in datasets]
     received: list[Received] = []
 
     def receive() -> OpaqueTableBatch:
-        received.append(
-            datastore.receive(
-                {root: files},
-                batch_id=batch.batch_id,
-                transfer=transfer,
-                own_absolute=own_absolute,
-                record_validation_info=record_validation_info,
+        with unwatched():
+            received.append(
+                datastore.receive(
+                    {root: files},
+                    batch_id=batch.batch_id,
+                    transfer=transfer,
+                    own_absolute=own_absolute,
+                    record_validation_info=record_validation_info,
+                )
             )
-        )
         return received[0].records
 
-    # Files that stay where they are make no artifact, so there is nothing to journal.
-    journaled = [] if transfer == "direct" else expansion.refs
+    journaled = expansion.refs if makes_artifacts else []
     records, _ = transactions.write(batch, journaled, expansion.journal_paths, receive)
     received[0].remove_sources()
-    return records.attach_to(expansion.refs)
+    with unwatched():
+        return records.attach_to(expansion.refs)
 
 
 def _refuse_shared(refs: Iterable[DatasetRef]) -> None:
-    seen: set[bytes] = set()
+    seen: set[int] = set()
     for ref in refs:
-        if ref.uuid_bytes in seen:
+        number = ref.uuid.int
+        if number in seen:
             raise InvalidInputError(f"{ref} is given twice.", remedy="Give each dataset in one file.")
-        seen.add(ref.uuid_bytes)
+        seen.add(number)

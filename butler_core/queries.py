@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from types import EllipsisType, TracebackType
@@ -19,6 +17,7 @@ from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, OrderTerm, QueryDescription
 from butler_core.expressions.tree import conjunction, names_in
 from butler_core.expressions.where import OrderBy, Where, WhereClause, read_order_by, read_where
+from butler_core.models.bulk import unwatched
 from butler_core.models.data_id import DataCoordinate, DataId, check_value
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.dataset_type import DatasetType
@@ -108,19 +107,6 @@ class Constraints:
                 "uuids": self.uuids if description.kind == "datasets" else None,
             }
         )
-
-
-@contextmanager
-def _unwatched() -> Iterator[None]:
-    """Keep the garbage collector from walking a page's objects again and again while they are made."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _order_terms(order_by: OrderBy) -> tuple[OrderTerm, ...]:
@@ -238,7 +224,7 @@ class QueryAdapter(QueryBase[_T_co]):
     def __iter__(self) -> Iterator[_T_co]:
         description, page = self._first_page()
         while True:
-            with _unwatched():
+            with unwatched():
                 found = self._convert(page)
             yield from found
             if page.next_page is None:

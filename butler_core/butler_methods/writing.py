@@ -15,6 +15,7 @@ from butler_core.errors import (
     InvalidInputError,
 )
 from butler_core.models.batch import RawBatch
+from butler_core.models.bulk import unwatched
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode, SetInsertMode
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import (
@@ -101,7 +102,8 @@ class Writing(Opening):
             expansion.journal_paths,
             lambda: self._datastore.put_many(writes, batch_id=batch.batch_id),
         )
-        return records.attach_to(expansion.refs)
+        with unwatched():
+            return records.attach_to(expansion.refs)
 
     def predict_put_many(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
         """Return the refs with the records that `put_many` would give them, but for the batch's token in the names."""
@@ -144,7 +146,8 @@ class Writing(Opening):
                 f"{id_mode!r} is no way to choose UUIDs.",
                 remedy=f"Use one of {[m.value for m in DatasetIdMode]}.",
             ) from error
-        values = [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in data_ids]
+        with unwatched():
+            values = [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in data_ids]
         if mode is DatasetIdMode.UNIQUE:
             uuids = new_uuids(len(values))
         else:

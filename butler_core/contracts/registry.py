@@ -128,11 +128,13 @@ class Registry(ABC):
         *,
         batch_id: UUID,
         files: Iterable[FileDataset] = (),
+        predict: bool = True,
         sign: bool = False,
     ) -> Expansion:
         """Add dimension records and predicted datastore records to refs of datasets not yet written.
 
-        Every ref comes back; ``files`` says which of them come in files.  Raises `DataIdError` if a data ID names a
+        Every ref comes back; ``files`` says which of them come in files.  Without ``predict`` there are no datastore records:
+        for datasets that make no artifact, since their files stay where they are.  Raises `DataIdError` if a data ID names a
         dimension value without a record, or implied values that contradict each other.
         """
 

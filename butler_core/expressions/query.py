@@ -8,7 +8,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from butler_core.expressions.tree import Expr
-from butler_core.models.names import CollectionName, DataIdValue, DatasetTypeName, DimensionElementName, DimensionName
+from butler_core.models.names import (
+    CollectionName,
+    DataIdValue,
+    DatasetTypeName,
+    DimensionElementName,
+    DimensionName,
+)
 
 QUERY_VERSION: Literal[1] = 1
 

@@ -44,5 +44,11 @@ class FileDataset:
         if len(self.refs) > 1 and len({ref.uuid for ref in self.refs}) < len(self.refs):
             raise InvalidInputError(f"File {self.path} holds a dataset twice.", remedy="Give each ref once.")
 
+    def with_refs(self, refs: list[DatasetRef]) -> FileDataset:
+        """Return the same file with refs of the same datasets that know more."""
+        file = object.__new__(FileDataset)
+        file.path, file.refs, file.formatter = self.path, refs, self.formatter
+        return file
+
     def __repr__(self) -> str:
         return f"FileDataset({self.path!r}, {self.refs!r}, formatter={self.formatter!r})"

@@ -6,7 +6,7 @@ by whoever knows what is joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 import sqlalchemy as sa
@@ -278,7 +278,7 @@ class Conditions:
             left, right, op = right, left, "<"
         if op == "<":
             ends = left.sql < right.sql if left.type == "time" else left.end <= right.sql
-            return sa.and_(ends, *self._not_empty(left, right))
+            return self._and_not_empty(ends, left, right)
         if left.type != right.type:
             self._refuse_types(node, f"{op} cannot compare", left, right)
         if op not in ("=", "!="):
@@ -295,11 +295,16 @@ class Conditions:
             return bound
         return sa.case((timespan.sql > timespan.end, sa.literal_column("0")), else_=bound)
 
-    def _not_empty(self, *values: Typed) -> Iterable[sa.ColumnElement[bool]]:
-        """Yield the conditions that exclude empty timespans, where the bounds do not do it already."""
-        for value in values:
-            if value.type == "timespan":
-                yield value.sql < value.end
+    def _and_not_empty(self, condition: sa.ColumnElement[bool], *values: Typed) -> sa.ColumnElement[bool]:
+        """Return a condition that holds for no empty timespan, and is unknown if one is missing."""
+        spans = [value for value in values if value.type == "timespan" and not value.is_constant]
+        condition = sa.and_(condition, *(span.sql < span.end for span in spans))
+        missing = [value.sql.is_(None) for value in values if value.nullable]
+        if (
+            len(values) > 1 and spans and missing
+        ):  # else an empty one would make a definite answer of an unknown one
+            return sa.case((sa.or_(*missing), _unknown()), else_=condition) == sa.true()
+        return condition
 
     def _overlaps(self, node: Expr, left: Typed, right: Typed) -> sa.ColumnElement[bool]:
         if "null" in (left.type, right.type):
@@ -310,7 +315,7 @@ class Conditions:
             return self._within(node, right, left)
         if left.type != "timespan" or right.type != "timespan":
             self._refuse_types(node, "OVERLAPS takes timespans, not", left, right)
-        return sa.and_(left.sql < right.end, right.sql < left.end, *self._not_empty(left, right))
+        return self._and_not_empty(sa.and_(left.sql < right.end, right.sql < left.end), left, right)
 
     def _within(self, node: Expr, inner: Typed, outer: Typed) -> sa.ColumnElement[bool]:
         if "null" in (inner.type, outer.type):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
@@ -18,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 
 from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError
 from butler_core.expressions.patterns import Pattern
+from butler_core.models.dataset_ref import uuid_from_bytes
 from butler_core.sql.connections import Connections
 
 ColumnKind: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "json"]
@@ -43,6 +45,9 @@ class Cursor(Protocol):
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -184,7 +189,12 @@ class Database(ABC):
     def make_uuid(self, value: Any) -> UUID:
         """Return the UUID object of what the database gave."""
         uuid = self.uuid_from_value(value)
-        return uuid if isinstance(uuid, UUID) else UUID(bytes=uuid)
+        return uuid if isinstance(uuid, UUID) else uuid_from_bytes(uuid)
+
+    def uuid_bytes(self, value: Any) -> bytes:
+        """Return the 16 bytes of the UUID that the database gave."""
+        uuid = self.uuid_from_value(value)
+        return uuid.bytes if isinstance(uuid, UUID) else uuid
 
     def checked_integer(self, expression: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
         """Return integer arithmetic that raises an error where it leaves 64 bits, as standard SQL does."""
@@ -226,10 +236,14 @@ class Session:
         self._lent = self._connections.acquire()
         try:
             cursor: Cursor = self._lent[0].cursor()
-            self._cursor = cursor
+        except BaseException:
+            self._connections.release(self._lent, is_good=False)
+            raise
+        self._cursor = cursor
+        try:
             database.begin(cursor, self._name is not None)
         except BaseException as error:
-            self._connections.release(self._lent, is_good=False)
+            self._discard()
             if isinstance(error, database.driver_errors):
                 raise database.translate(error) from error
             raise
@@ -240,16 +254,8 @@ class Session:
     ) -> None:
         if exc is None and self._name is not None:
             self._commit()
-            return
-        is_good = False  # a connection that cannot even roll back is closed, which rolls back too
-        try:
-            self._cursor.execute("ROLLBACK")
-            is_good = True
-        except self._database.driver_errors as error:
-            if exc is None:
-                raise self._database.translate(error) from error
-        finally:
-            self._connections.release(self._lent, is_good=is_good)
+        else:
+            self._roll_back()
         if exc is not None and isinstance(exc, self._database.driver_errors):
             raise self._database.translate(exc) from exc
 
@@ -257,7 +263,7 @@ class Session:
         try:
             self._cursor.execute("COMMIT")
         except BaseException as error:
-            self._connections.release(self._lent, is_good=False)
+            self._discard()
             if isinstance(error, self._database.driver_errors):
                 raise OutcomeUnknownError(
                     f"{self._database.location} did not say whether a transaction was committed: {error}",
@@ -266,3 +272,25 @@ class Session:
                 ) from error
             raise
         self._connections.release(self._lent, is_good=True)
+
+    def _roll_back(self) -> None:
+        try:
+            self._cursor.execute("ROLLBACK")
+        except BaseException as error:
+            self._discard()
+            if not isinstance(error, self._database.driver_errors):
+                raise
+        else:
+            self._connections.release(self._lent, is_good=True)
+
+    def _discard(self) -> None:
+        """Close the connection, with whatever it holds.
+
+        The cursor comes first: a traceback may keep it alive for long, and with it the transaction and its locks.
+        """
+        try:
+            with suppress(*self._database.driver_errors):
+                self._cursor.execute("ROLLBACK")
+            self._cursor.close()
+        finally:
+            self._connections.release(self._lent, is_good=False)

@@ -33,7 +33,7 @@ class Expander:
         self._finder = DatasetFinder(context.schema)
 
     def expand_new(
-        self, refs: Iterable[DatasetRef], *, batch_id: UUID, files: Iterable[FileDataset]
+        self, refs: Iterable[DatasetRef], *, batch_id: UUID, files: Iterable[FileDataset], predict: bool
     ) -> Expansion:
         """Expand refs of datasets not yet written: all come back, in order."""
         refs, files = list(refs), tuple(files)
@@ -41,6 +41,8 @@ class Expander:
             with self._context.database.read() as cursor:
                 generation = self._context.catalogs.current(cursor).generation
                 expanded = self._with_dimension_records(cursor, refs)
+            if not predict:
+                return Expansion(expanded, {}, generation)
             predicted = OpaqueTableBatch()
             for bridge in self._context.bridges:
                 predicted.update(bridge.make_opaque_values(expanded, batch_id=batch_id, files=files))

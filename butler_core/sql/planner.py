@@ -366,8 +366,8 @@ class _Execution:
                 "Datastore records belong to datasets, and the query asks for none.",
                 remedy="Ask for datasets, or leave datastore_records out.",
             )
-        make_uuid = self._context.database.make_uuid
-        return self._context.opaque.fetch(self._cursor, [make_uuid(row[0]).bytes for row in rows])
+        uuid_bytes = self._context.database.uuid_bytes
+        return self._context.opaque.fetch(self._cursor, [uuid_bytes(row[0]) for row in rows])
 
 
 class _Pages:

@@ -111,10 +111,11 @@ class SqlRegistry(Registry):
         *,
         batch_id: UUID,
         files: Iterable[FileDataset] = (),
+        predict: bool = True,
         sign: bool = False,
     ) -> Expansion:
         """Add dimension records and predicted datastore records; nothing is signed for who has the database's credentials."""
-        return self._expander.expand_new(refs, batch_id=batch_id, files=files)
+        return self._expander.expand_new(refs, batch_id=batch_id, files=files, predict=predict)
 
     def expand_existing_dataset_refs(
         self, refs: Iterable[DatasetRef], *, sign_for_get: bool = False, sign_for_unstore: bool = False

@@ -1,4 +1,4 @@
-"""SQL statements that are compiled once and run through the driver's cursor."""
+"""SQL statements that are compiled once, when they are first needed, and run through the driver's cursor."""
 
 from __future__ import annotations
 
@@ -26,33 +26,53 @@ class Statement:
         construct have values already (literals) and keep them.  None: those that have no value, as they come.
     """
 
-    __slots__ = ("_arrange", "_constants", "parameters", "text")
+    __slots__ = ("_arrange", "_constants", "_source", "parameters", "text")
+
+    text: str
+    """In the database's SQL."""
+    parameters: tuple[str, ...]
+    """Names of the parameters that `execute` gets values for, in order."""
+    _arrange: itemgetter[Any] | None
+    _constants: tuple[Any, ...]
 
     def __init__(
         self, database: Database, construct: ClauseElement, parameters: Sequence[str] | None = ()
     ) -> None:
+        self._source = (database, construct, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        """Compile: this is called only while an attribute is not set yet."""
+        if name not in Statement.__slots__:
+            raise AttributeError(name)
+        self._compile(*self._source)
+        return getattr(self, name)
+
+    def _compile(
+        self, database: Database, construct: ClauseElement, parameters: Sequence[str] | None
+    ) -> None:
         compiled: Any = construct.compile(
             dialect=database.dialect, compile_kwargs={"render_postcompile": True}
         )
-        self.text: str = str(compiled)
+        text = str(compiled)
         order: list[str] = list(compiled.positiontup or ())
         if parameters is None:
             parameters = list(dict.fromkeys(name for name in order if compiled.binds[name].required))
-        self.parameters = tuple(parameters)
         missing = set(parameters).difference(order)
         if missing:
-            raise InternalError(f"The statement has no parameter {min(missing)!r}: {self.text}")
+            raise InternalError(f"The statement has no parameter {min(missing)!r}: {text}")
         index = {name: position for position, name in enumerate(parameters)}
         constants: list[Any] = []
         for name in order:
             if name not in index:
                 index[name] = len(index)
                 constants.append(compiled.params[name])
-        self._constants = tuple(constants)
         positions = [index[name] for name in order]
-        self._arrange: itemgetter[Any] | None = None
-        if positions != list(range(len(parameters))):
-            self._arrange = itemgetter(*positions)
+        in_order = positions == list(range(len(parameters)))
+        # Whoever sees one of these sees all: `text` is read first, so it comes last.
+        self.parameters = tuple(parameters)
+        self._constants = tuple(constants)
+        self._arrange = None if in_order else itemgetter(*positions)
+        self.text = text
 
     def _in_order(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         arrange = self._arrange

@@ -68,7 +68,14 @@ RECORDS: dict[str, list[dict[str, Any]]] = {
         for n in range(6)
     ]
     + [
-        {"instrument": ALT, "id": 100, "physical_filter": "Alt-G", "day_obs": 20260101, "obs_id": "E0", "timespan": (5, 15)}
+        {
+            "instrument": ALT,
+            "id": 100,
+            "physical_filter": "Alt-G",
+            "day_obs": 20260101,
+            "obs_id": "E0",
+            "timespan": (5, 15),
+        }
     ],
     "visit": [
         {
@@ -82,7 +89,16 @@ RECORDS: dict[str, list[dict[str, Any]]] = {
         }
         for n in range(1, 5)
     ]
-    + [{"instrument": ALT, "id": 1, "physical_filter": "Alt-G", "day_obs": 20260101, "name": "v1", "exposure_time": 5.0}],
+    + [
+        {
+            "instrument": ALT,
+            "id": 1,
+            "physical_filter": "Alt-G",
+            "day_obs": 20260101,
+            "name": "v1",
+            "exposure_time": 5.0,
+        }
+    ],
     "visit_definition": [
         {"instrument": CAM, "exposure": exposure, "visit": visit}
         for exposure, visit in ((101, 1), (100, 2), (104, 3), (103, 4))
@@ -121,7 +137,11 @@ class Dataset(NamedTuple):
 
 def _datasets() -> list[tuple[str, str, dict[str, Any]]]:
     found: list[tuple[str, str, dict[str, Any]]] = []
-    for run, visits, detectors in (("r1", (1, 2, 3), (0, 1, 2)), ("r2", (2, 3), (1, 2, 3)), ("r3", (1, 4), (0, 3))):
+    for run, visits, detectors in (
+        ("r1", (1, 2, 3), (0, 1, 2)),
+        ("r2", (2, 3), (1, 2, 3)),
+        ("r3", (1, 4), (0, 3)),
+    ):
         found += [
             ("calexp", run, {"instrument": CAM, "visit": visit, "detector": detector})
             for visit in visits
@@ -158,7 +178,12 @@ class QueryWorld:
         self.bridge = bridge
         self.universe: DimensionUniverse = testing_universe()
         self.datasets = [
-            Dataset(UUID(int=(0x7000 + (n * 37) % 101) << 64 | 0x8 << 60 | n), name, run, self.values_of(name, data_id))
+            Dataset(
+                UUID(int=(0x7000 + (n * 37) % 101) << 64 | 0x8 << 60 | n),
+                name,
+                run,
+                self.values_of(name, data_id),
+            )
             for n, (name, run, data_id) in enumerate(_datasets())
         ]
         calexps = [dataset for dataset in self.datasets if dataset.dataset_type == "calexp"]
@@ -186,11 +211,14 @@ class QueryWorld:
             runs.setdefault(dataset.run, {})[dataset.uuid] = dataset.values
         sizes = enumerate(dataset for dataset in self.datasets if dataset.run == "r1")
         batch.opaque_table_insertions.insert(
-            self.bridge.table_name, [(d.uuid, (f"a/{n}", 10 * n if n else None, None, True)) for n, d in sizes]
+            self.bridge.table_name,
+            [(d.uuid, (f"a/{n}", 10 * n if n else None, None, True)) for n, d in sizes],
         )
         batch.collection_edits += [
             TaggedCollectionEdit(
-                collection="tag", datasets=frozenset(d.uuid for d in self.tagged), mode=SetEditMode.INSERT_OR_FAIL
+                collection="tag",
+                datasets=frozenset(d.uuid for d in self.tagged),
+                mode=SetEditMode.INSERT_OR_FAIL,
             ),
             *(
                 Certification(
@@ -268,7 +296,12 @@ class QueryWorld:
         return [tuple(row) for page in self.pages(query, page_size) for row in page.rows]
 
     def find(
-        self, dataset_type: str, collections: Iterable[str] | str, *, page_size: int | None = None, **fields: Any
+        self,
+        dataset_type: str,
+        collections: Iterable[str] | str,
+        *,
+        page_size: int | None = None,
+        **fields: Any,
     ) -> list[Dataset]:
         """Return the datasets that a query finds."""
         query = self.datasets_query(dataset_type, collections, **fields)
@@ -306,7 +339,9 @@ class QueryWorld:
             found.update(dict.fromkeys(self.flatten(CHAINS[name]) if name in CHAINS else [name]))
         return list(found)
 
-    def search(self, dataset_type: str, collections: Iterable[str], *, find_first: bool = True) -> list[Dataset]:
+    def search(
+        self, dataset_type: str, collections: Iterable[str], *, find_first: bool = True
+    ) -> list[Dataset]:
         """Return what a search finds."""
         found: dict[Any, Dataset] = {}
         for collection in self.flatten(collections):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SCHEMA = """
-CREATE TABLE collection (id INTEGER PRIMARY KEY, name TEXT UNIQUE, rank INTEGER);
+CREATE TABLE collection (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE dataset (uuid BLOB PRIMARY KEY, type INTEGER, run INTEGER, ingest_date INTEGER) WITHOUT ROWID;
 CREATE TABLE membership (type INTEGER, collection INTEGER, instrument TEXT, exposure INTEGER, detector INTEGER, uuid BLOB,
     PRIMARY KEY (type, collection, instrument, exposure, detector)) WITHOUT ROWID;
@@ -61,9 +61,9 @@ class Bare:
         self.database.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
         self.database.executescript(SCHEMA)
 
-    def add_collection(self, name: str, rank: int = 0) -> int:
+    def add_collection(self, name: str) -> int:
         """Add a collection and return its number."""
-        cursor = self.database.execute("INSERT INTO collection (name, rank) VALUES (?, ?)", (name, rank))
+        cursor = self.database.execute("INSERT INTO collection (name) VALUES (?)", (name,))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 

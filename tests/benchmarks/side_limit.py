@@ -25,9 +25,6 @@ _FIND_ARTIFACT = f"SELECT r.artifact FROM membership m JOIN record r USING (uuid
 _ARTIFACT = "SELECT artifact FROM record WHERE uuid = ?"
 _REFS = """SELECT uuid, collection, instrument, exposure, detector FROM membership
     WHERE type = 1 AND collection = ? ORDER BY instrument, exposure, detector"""
-_FIRST = """SELECT m.uuid, m.collection, m.instrument, m.exposure, m.detector, min(c.rank)
-    FROM membership m JOIN collection c ON c.id = m.collection WHERE m.type = 1 AND c.rank > 0
-    GROUP BY m.instrument, m.exposure, m.detector"""
 
 
 class Limit:
@@ -182,9 +179,13 @@ class Limit:
         return timed
 
     def query_chain(self, n: int) -> Timed:
-        """Select the first of each data ID."""
-        self._chain()
-        return self._select(_FIRST, (), _exhaust)
+        """Select from the last RUN to the first, and keep what comes last of each data ID: faster here than a grouping in SQL."""
+        execute, runs = self._bare.database.execute, self._chain()
+
+        def timed() -> int:
+            return len({row[2:]: row for run in reversed(runs) for row in execute(_REFS, (run,))})
+
+        return timed
 
     def _select(
         self, statement: str, values: tuple[Any, ...], read: Callable[[Iterable[tuple[Any, ...]]], int]
@@ -206,12 +207,13 @@ class Limit:
         self._ingest_copy(run, self._setting.n // 10)()
         return run
 
-    def _chain(self) -> None:
-        for rank, (name, which) in enumerate(workload.chain_links(self._setting.n), 1):
-            self._ingest_direct(self._run(name, rank), which)()
+    def _chain(self) -> list[int]:
+        for name, which in workload.chain_links(self._setting.n):
+            self._ingest_direct(self._run(name), which)()
+        return [self._runs[name] for name in workload.CHAIN_RUNS]
 
-    def _run(self, name: str, rank: int = 0) -> int:
-        run = self._runs[name] = self._bare.add_collection(name, rank)
+    def _run(self, name: str) -> int:
+        run = self._runs[name] = self._bare.add_collection(name)
         return run
 
     def _keys(self, run: int, n: int) -> list[tuple[Any, ...]]:

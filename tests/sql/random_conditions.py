@@ -110,7 +110,10 @@ def _matching(operand: Written, pattern: str, is_glob: bool) -> Written:
 
 
 def _listed(operand: Written, items: list[Any], has_null: bool) -> Written:
-    texts = [_literal(item).text if not isinstance(item, range) else f"{item.start}..{item.stop - 1}:{item.step}" for item in items]
+    texts = [
+        _literal(item).text if not isinstance(item, range) else f"{item.start}..{item.stop - 1}:{item.step}"
+        for item in items
+    ]
     if has_null:
         texts.append("NULL")
 
@@ -167,7 +170,9 @@ def _timespan_tests(names: list[str]) -> st.SearchStrategy[Written]:
         lambda t: t[0] is None or t[1] is None or t[0] < t[1]
     )
     spans = columns | bounds.map(_timespan)
-    times = _TIMES.map(_time) | st.sampled_from([f"{n}.{b}" for n in names for b in ("begin", "end")]).map(name)
+    times = _TIMES.map(_time) | st.sampled_from([f"{n}.{b}" for n in names for b in ("begin", "end")]).map(
+        name
+    )
     tests: list[tuple[str, Callable[[Any, Any], bool], Any, Any]] = [
         ("OVERLAPS", lambda a, b: _as_span(a).overlaps(_as_span(b)), columns, spans),
         ("<", _before, columns, spans),
@@ -191,14 +196,22 @@ def _timespan_tests(names: list[str]) -> st.SearchStrategy[Written]:
 
 
 def conditions(
-    *, ints: list[str], floats: list[str], strings: list[str], bools: list[str], timespans: list[str], samples: list[str]
+    *,
+    ints: list[str],
+    floats: list[str],
+    strings: list[str],
+    bools: list[str],
+    timespans: list[str],
+    samples: list[str],
 ) -> st.SearchStrategy[Written]:
     """Make conditions over names of these types; ``samples`` are texts to compare with."""
     ops = st.sampled_from(sorted(COMPARISONS))
     values = numbers(ints + floats)
     texts = st.sampled_from(strings).map(name) | st.sampled_from(samples).map(_literal)
     text_names = st.sampled_from(strings).map(name)
-    patterns = st.text(alphabet="aAEvVS0_%*?é", max_size=3) | st.sampled_from(["S%", "%0", "v_", "\\%", "v\\_2", "a[b]", "*[*"])
+    patterns = st.text(alphabet="aAEvVS0_%*?é", max_size=3) | st.sampled_from(
+        ["S%", "%0", "v_", "\\%", "v\\_2", "a[b]", "*[*"]
+    )
     items: st.SearchStrategy[Any] = st.integers(-1, 5) | st.builds(
         lambda start, length, step: range(start, start + length * step + 1, step),
         st.integers(-2, 3),
@@ -211,13 +224,21 @@ def conditions(
         st.tuples(values, ops, values).map(_compared),
         st.tuples(texts, ops, texts).map(_compared),
         st.sampled_from(bools).map(name),
-        st.tuples(st.sampled_from(bools).map(name), st.sampled_from(["=", "!="]), st.sampled_from(bools).map(name)).map(_compared),
+        st.tuples(
+            st.sampled_from(bools).map(name), st.sampled_from(["=", "!="]), st.sampled_from(bools).map(name)
+        ).map(_compared),
         anything.map(lambda w: Written(f"{w.text} IS NULL", lambda row: w.value(row) is None)),
         st.builds(_listed, values, st.lists(items, max_size=3), st.booleans()),
         st.builds(_listed, text_names, st.lists(st.sampled_from(samples), max_size=3), st.booleans()),
         st.builds(_matching, text_names, patterns, st.booleans()),
         st.tuples(values, values, values).map(_between),
-        st.sampled_from([Written("TRUE", lambda row: True), Written("FALSE", lambda row: False), Written("NULL", lambda row: None)]),
+        st.sampled_from(
+            [
+                Written("TRUE", lambda row: True),
+                Written("FALSE", lambda row: False),
+                Written("NULL", lambda row: None),
+            ]
+        ),
         _timespan_tests(timespans),
     )
     return st.recursive(leaves, _combined, max_leaves=5)
@@ -250,7 +271,9 @@ def _combined(inner: st.SearchStrategy[Written]) -> st.SearchStrategy[Written]:
     return st.one_of(
         inner.map(lambda w: Written(f"NOT ({w.text})", lambda row: _not(w.value(row)))),
         st.tuples(inner, inner).map(
-            lambda t: Written(f"({t[0].text}) AND ({t[1].text})", lambda row: _and(t[0].value(row), t[1].value(row)))
+            lambda t: Written(
+                f"({t[0].text}) AND ({t[1].text})", lambda row: _and(t[0].value(row), t[1].value(row))
+            )
         ),
         st.tuples(inner, inner).map(
             lambda t: Written(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
-from hypothesis import HealthCheck, given, note, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, note, settings, strategies as st
 
 from butler_core.errors import InvalidInputError
+from butler_core.expressions.query import DatasetSearch
 from butler_core.testing.query_world import ALT, CAM, RECORDS, Dataset, QueryWorld
 from tests.sql.random_conditions import Row, Written, conditions, numbers
 
-settings.register_profile("queries", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-QUERIES = settings(settings.get_profile("queries"), max_examples=200)
+settings.register_profile(
+    "queries", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+QUERIES = settings(settings.get_profile("queries"), max_examples=150)
 
 STRINGS = ["instrument", "physical_filter", "band", "detector.full_name", "detector.purpose", "visit.name"]
 INTS = ["detector", "visit", "instrument.detector_max", "day_obs"]
@@ -27,7 +30,8 @@ DATASET_CONDITIONS = conditions(strings=[*STRINGS, "run", "calexp.collection"], 
 DATA_ID_CONDITIONS = conditions(strings=STRINGS, **WHERE)
 ORDER = st.lists(
     st.tuples(
-        numbers(INTS + FLOATS) | st.sampled_from([*STRINGS, "detector.is_science"]).map(lambda n: Written(n, lambda row: row[n])),
+        numbers(INTS + FLOATS)
+        | st.sampled_from([*STRINGS, "detector.is_science"]).map(lambda n: Written(n, lambda row: row[n])),
         st.booleans(),
     ),
     max_size=3,
@@ -78,7 +82,14 @@ def in_order(rows: list[tuple[Any, Row]], order: list[tuple[Written, bool]], tie
 
 
 def order_texts(order: list[tuple[Written, bool]]) -> list[str]:
-    return [f"-({written.text})" if descending else f"+({written.text})" if written.text[0] == "-" else written.text for written, descending in order]
+    return [
+        f"-({written.text})"
+        if descending
+        else f"+({written.text})"
+        if written.text[0] == "-"
+        else written.text
+        for written, descending in order
+    ]
 
 
 @QUERIES
@@ -140,7 +151,9 @@ DATA_IDS = [
 
 @QUERIES
 @given(
-    dimensions=st.sampled_from([("visit", "detector"), ("visit",), ("detector",), ("physical_filter", "detector")]),
+    dimensions=st.sampled_from(
+        [("visit", "detector"), ("visit",), ("detector",), ("physical_filter", "detector")]
+    ),
     where=DATA_ID_CONDITIONS,
     instrument=st.sampled_from([CAM, ALT]),
     search=st.none() | st.tuples(COLLECTIONS, st.booleans()),
@@ -154,8 +167,6 @@ def test_data_ids(
     search: tuple[list[str], bool] | None,
     page_size: int,
 ) -> None:
-    from butler_core.expressions.query import DatasetSearch
-
     note(f"where {where.text!r}")
     # What the condition mentions is joined too: with visit and detector in it, every row has both.
     text = f"({where.text}) AND visit > 0 AND detector >= 0"
@@ -164,14 +175,22 @@ def test_data_ids(
     searches: tuple[DatasetSearch, ...] = ()
     if search is not None:
         collections, find_first = search
-        searches = (DatasetSearch(dataset_type="calexp", collections=tuple(collections), find_first=find_first),)
+        searches = (
+            DatasetSearch(dataset_type="calexp", collections=tuple(collections), find_first=find_first),
+        )
         there = {dataset.values for dataset in world.search("calexp", collections)}
         rows = [row for row in rows if (row["instrument"], row["detector"], row["visit"]) in there]
     group = world.universe.conform(dimensions)
     names = group.required + group.implied
-    wanted = sorted({tuple(row[name] for name in names) for row in rows}, key=lambda t: t[: len(group.required)])
+    wanted = sorted(
+        {tuple(row[name] for name in names) for row in rows}, key=lambda t: t[: len(group.required)]
+    )
     query = world.query(
-        kind="data_ids", dimensions=group.names, where=text, data_id={"instrument": instrument}, searches=searches
+        kind="data_ids",
+        dimensions=group.names,
+        where=text,
+        data_id={"instrument": instrument},
+        searches=searches,
     )
     assert world.rows(query, page_size) == wanted
     count = query.model_copy(update={"answer": "count"})
@@ -179,7 +198,9 @@ def test_data_ids(
 
 
 @QUERIES
-@given(garbage=st.text(max_size=20) | st.binary(max_size=20).map(lambda b: __import__("base64").urlsafe_b64encode(b).decode()))
+@given(
+    garbage=st.text(max_size=20) | st.binary(max_size=20).map(lambda data: urlsafe_b64encode(data).decode())
+)
 def test_garbage_names_no_page(world: QueryWorld, garbage: str) -> None:
     query = world.datasets_query("calexp", "r1", order_by=("visit",))
     try:

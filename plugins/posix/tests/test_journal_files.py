@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from butler_core.contracts.datastore import Datastore
-from butler_core.errors import BatchFencedError, CorruptError, InvalidInputError
+from butler_core.errors import BatchFencedError, CorruptError, IncompatibleError, InvalidInputError
 from butler_core.models.journal import WriterIdentity
 from butler_core.testing.datasets import begin, make_refs
 from butler_core.testing.journal import new_journal
@@ -156,12 +156,8 @@ def test_every_byte_of_a_journal_is_guarded(datastore: Datastore, root: Path) ->
     whole = path.read_bytes()
     for position in range(len(whole)):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
-        try:
-            read = datastore.journals.read(name)
-        except (CorruptError, Exception) as error:
-            assert type(error).__name__ in ("CorruptError", "IncompatibleError")
-        else:
-            assert read == journal
+        with pytest.raises((CorruptError, IncompatibleError)):
+            datastore.journals.read(name)
         path.write_bytes(whole[:position])
         with pytest.raises(CorruptError):
             datastore.journals.read(name)

@@ -52,7 +52,7 @@ def test_nothing_else_is_left_beside_the_file(tmp_path: Path) -> None:
 def test_a_registry_is_made_once(open_again, tmp_path: Path) -> None:
     open_again()
     before = (tmp_path / "registry.sqlite3").read_bytes()
-    with pytest.raises(ConflictError, match="registry.sqlite3"):
+    with pytest.raises(ConflictError, match=r"registry\.sqlite3"):
         create_registry(CONFIG, make_context(tmp_path), [PlainBridge()])
     assert (tmp_path / "registry.sqlite3").read_bytes() == before
 
@@ -82,13 +82,13 @@ def test_wrong_configurations_are_refused(values: dict[str, str]) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
-    with pytest.raises(ForbiddenError, match="file/registry.sqlite3") as caught:
+    with pytest.raises(ForbiddenError, match=r"file/registry\.sqlite3") as caught:
         create_registry(CONFIG, make_context(tmp_path / "file"), [PlainBridge()])
     assert "directory" in caught.value.remedy
 
 
 def test_a_missing_file_is_named_and_not_made(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="registry.sqlite3"):
+    with pytest.raises(NotFoundError, match=r"registry\.sqlite3"):
         open_registry(CONFIG, make_context(tmp_path), [PlainBridge()])
     assert not list(tmp_path.iterdir())
 
@@ -96,7 +96,7 @@ def test_a_missing_file_is_named_and_not_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no database at all, but long enough to be one" * 100])
 def test_what_is_no_registry_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "registry.sqlite3").write_bytes(content)
-    with pytest.raises(CorruptError, match="registry.sqlite3"):
+    with pytest.raises(CorruptError, match=r"registry\.sqlite3"):
         open_registry(CONFIG, make_context(tmp_path), [PlainBridge()])
 
 

@@ -83,9 +83,10 @@ def _reopen(path: str) -> Any:
     return open_registry(SqliteRegistryConfig(), make_context(path), [PlainBridge()])
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_processes_take_turns(world: RegistryWorld, tmp_path: Path) -> None:
     world.insert("exposure", *(world.exposure(number) for number in range(1000, 1120)))
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     answers = context.Queue()
     processes = [
         context.Process(target=_put_many, args=(str(tmp_path), 1000 + 40 * k, 40, answers)) for k in range(3)
@@ -99,6 +100,7 @@ def test_processes_take_turns(world: RegistryWorld, tmp_path: Path) -> None:
     assert len(world.members(RUN)) == 120
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_fork_uses_connections_of_its_own(world: RegistryWorld) -> None:
     """Also while other threads are in the middle of transactions."""
     world.insert("exposure", *(world.exposure(number) for number in range(1000, 1300)))
@@ -137,7 +139,7 @@ class _Flaky(sqlite3.Connection):
 
     happens: bool | None = None
 
-    def cursor(self, *args: Any) -> Any:  # type: ignore[override]
+    def cursor(self, *args: Any) -> Any:
         return super().cursor(_FlakyCursor)
 
 

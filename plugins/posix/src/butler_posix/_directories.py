@@ -48,15 +48,19 @@ class Directories:
         """
         if directory in self._prepared:
             return
+        # First those above it: in one that is a symbolic link, nothing must be made.
+        parent = directory.rpartition("/")[0]
+        self.prepare(parent)
         path = f"{self.root}/{directory}"
         try:
             try:
                 _io.mkdir(path)
             except FileNotFoundError:
-                self.prepare(directory.rpartition("/")[0])
+                self.forget(parent)
+                self.prepare(parent)
                 _io.mkdir(path)
         except FileExistsError:
-            if not self.is_inside(directory):
+            if not self.is_inside_now(directory):
                 raise leads_out(directory, self.root) from None
         except OSError as error:
             raise explain(error, "make the directory", path) from error

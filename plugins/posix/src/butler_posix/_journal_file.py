@@ -99,6 +99,8 @@ def decode_journal(data: bytes, place: str) -> Journal:
             journal = journal.model_copy(update=dict(renewal))
     except ValidationError as error:
         raise damaged(place, f"says what no journal says: {error.errors()[0]['msg']}") from error
+    if journal.version != version:
+        raise damaged(place, f"is of version {journal.version}, and says {version}")
     return journal
 
 

@@ -6,12 +6,15 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.errors import ConflictError, ForbiddenError, InternalError, InvalidInputError
 from butler_core.hookspecs import OpenContext
+from butler_core.models.names import Durability
+from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.registry import SqlRegistry
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.database import SqliteDatabase
@@ -56,23 +59,8 @@ def create_registry(
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(aside)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-        finally:
-            connection.close()
-        database = SqliteDatabase(aside, context.durability, is_writeable=True)
-        SqlRegistry.create(database, context.universe, bridges)
-        database.close()  # moves everything from the log into the file
-        _sync(aside)
-        os.link(aside, path)
-        _sync(path.parent)
-    except FileExistsError as error:
-        raise ConflictError(
-            f"There is a registry at {path} already.",
-            remedy="Choose another place, or open it.",
-            path=str(path),
-        ) from error
+        _create(aside, context.durability, context.universe, bridges)
+        _link(aside, path)
     except (OSError, sqlite3.Error) as error:
         raise ForbiddenError(
             f"The registry {path} cannot be made: {error}.",
@@ -81,7 +69,36 @@ def create_registry(
         ) from error
     finally:
         for suffix in ("", "-wal", "-shm"):
-            aside.with_name(aside.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):  # mostly there is nothing to remove
+                aside.with_name(aside.name + suffix).unlink()
+
+
+def _create(
+    path: Path, durability: Durability, universe: DimensionUniverse, bridges: Sequence[DatastoreBridge]
+) -> None:
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").close()
+    finally:
+        connection.close()
+    database = SqliteDatabase(path, durability, is_writeable=True)
+    try:
+        SqlRegistry.create(database, universe, bridges)
+    finally:
+        database.close()  # moves everything from the log into the file
+    _sync(path)
+
+
+def _link(aside: Path, path: Path) -> None:
+    try:
+        os.link(aside, path)
+    except FileExistsError as error:
+        raise ConflictError(
+            f"There is a registry at {path} already.",
+            remedy="Choose another place, or open it.",
+            path=str(path),
+        ) from error
+    _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

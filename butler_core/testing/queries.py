@@ -1,0 +1,36 @@
+"""The conformance suite of queries: subclass `QueryConformance`, supply ``registry``, and inherit every test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from butler_core.contracts.registry import Registry
+from butler_core.testing.bridge import PlainBridge
+from butler_core.testing.queries_conditions import ConditionTests, GovernorTests, NameTests
+from butler_core.testing.queries_rows import DataIdTests, DatasetTests, PageTests, RecordTests
+from butler_core.testing.query_world import QueryWorld
+
+
+class QueryConformance(
+    DatasetTests, DataIdTests, RecordTests, PageTests, ConditionTests, NameTests, GovernorTests
+):
+    """What queries mean on every registry.  All tests share one, and leave it as it was."""
+
+    @pytest.fixture(scope="class")
+    def bridge(self) -> PlainBridge:
+        """The bridge that the registry is made with."""
+        return PlainBridge()
+
+    @pytest.fixture(scope="class")
+    def registry(self, bridge: PlainBridge) -> Any:
+        """Return an empty, writeable registry, made with `butler_core.testing.universe.testing_universe` and ``bridge``."""
+        raise NotImplementedError("Supply a fixture 'registry'.")
+
+    @pytest.fixture(scope="class")
+    def world(self, registry: Registry, bridge: PlainBridge) -> QueryWorld:
+        """The registry, populated."""
+        world = QueryWorld(registry, bridge)
+        world.populate()
+        return world

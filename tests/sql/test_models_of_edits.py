@@ -1,0 +1,145 @@
+"""Random edits of chains and of validity, compared with the simplest model there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from butler_core.errors import ConflictError
+from butler_core.models.batch import Certification, CertificationMerge, ChainedCollectionEdit, Decertification
+from butler_core.models.collection import CollectionType, SequenceEditMode
+from butler_core.sql.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
+from butler_core.sql.registry import SqlRegistry
+from butler_core.testing.bridge import PlainBridge
+from butler_core.testing.context import make_context
+from butler_core.testing.registry_world import FLAT, INSTRUMENT, RegistryWorld
+from butler_sqlite.config import SqliteRegistryConfig
+from butler_sqlite.files import create_registry, open_registry
+
+# The fixture outlives the examples on purpose: each makes collections of its own.
+_SHARED = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_INPUTS = ("in0", "in1")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[RegistryWorld]:
+    bridge = PlainBridge()
+    create_registry(SqliteRegistryConfig(), make_context(tmp_path), [bridge])
+    registry = open_registry(SqliteRegistryConfig(), make_context(tmp_path), [bridge])
+    world = RegistryWorld(registry, bridge)
+    world.populate()
+    yield world
+    registry.close()
+
+
+@_SHARED
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(SequenceEditMode), st.lists(st.sampled_from("abcd"), max_size=4)),
+        max_size=6,
+    )
+)
+def test_chains(world: RegistryWorld, edits: list[tuple[SequenceEditMode, list[str]]]) -> None:
+    world.register(*"abcd")
+    chain = f"chain{len(world.collections())}"
+    world.register(chain, type=CollectionType.CHAINED)
+    model: list[str] = []
+    for mode, children in edits:
+        world.edit(ChainedCollectionEdit(chain=chain, children=tuple(children), mode=mode))
+        new = list(dict.fromkeys(children))
+        rest = [child for child in model if child not in new]
+        model = {
+            SequenceEditMode.ASSIGN: new,
+            SequenceEditMode.EXTEND: rest + new,
+            SequenceEditMode.PREPEND: new + rest,
+            SequenceEditMode.REMOVE: rest,
+        }[mode]
+        assert world.children(chain) == tuple(model)
+
+
+_TIMES = st.one_of(st.none(), st.integers(0, 8))
+_SPANS = st.tuples(_TIMES, _TIMES).filter(lambda span: None in span or span[0] < span[1])
+_EDITS = st.lists(
+    st.tuples(st.sampled_from(["certify", "decertify", "merge"]), _SPANS, st.integers(0, 1)), max_size=10
+)
+
+
+def _instants(begin: int | None, end: int | None) -> range:
+    return range(-1 if begin is None else begin, 9 if end is None else end)
+
+
+@_SHARED
+@given(st.lists(st.tuples(_SPANS, st.integers(0, 1), st.sampled_from(_INPUTS)), max_size=4), _EDITS)
+def test_validity(
+    world: RegistryWorld,
+    inputs: list[tuple[tuple[int | None, int | None], int, str]],
+    edits: list[tuple[str, tuple[int | None, int | None], int]],
+) -> None:
+    """The model knows, for each instant from -1 to 8, which dataset is valid in each collection."""
+    prefix = f"{len(world.collections())}/"
+    runs = [f"{prefix}run{number}" for number in range(2)]
+    world.register(*runs)
+    refs = world.put(*(world.ref(exposure=None, run=run) for run in runs))
+    calib = f"{prefix}calib"
+    world.register(calib, *(f"{prefix}{name}" for name in _INPUTS), type=CollectionType.CALIBRATION)
+    model: dict[str, dict[int, int]] = {calib: {}, **{f"{prefix}{name}": {} for name in _INPUTS}}
+
+    def certify(collection: str, span: tuple[int | None, int | None], number: int) -> None:
+        edit = Certification(collection=collection, datasets=frozenset({refs[number].uuid}), timespan=span)
+        known, instants = model[collection], _instants(*span)
+        if any(instant in known for instant in instants):
+            before = _validity(world, collection)
+            try:
+                world.edit(edit)
+            except ConflictError:
+                pass
+            else:  # exactly the same again is no conflict, and changes nothing
+                assert _validity(world, collection) == before
+        else:
+            world.edit(edit)
+            known.update(dict.fromkeys(instants, number))
+
+    for span, number, name in inputs:
+        certify(f"{prefix}{name}", span, number)
+    for kind, span, number in edits:
+        if kind == "certify":
+            certify(calib, span, number)
+        elif kind == "decertify":
+            world.edit(Decertification(collection=calib, dataset_type=FLAT, timespan=span))
+            for instant in _instants(*span):
+                model[calib].pop(instant, None)
+        else:
+            order = [f"{prefix}{name}" for name in _INPUTS[:: 1 if number else -1]]
+            world.edit(CertificationMerge(output=calib, inputs=tuple(order)))
+            for source in order:
+                model[calib] = model[source] | model[calib]
+    found = {
+        instant: [ref.uuid for ref in refs].index(uuid)
+        for begin, end, uuid in _validity(world, calib)
+        for instant in _instants(begin, end)
+    }
+    assert found == model[calib]
+
+
+def _validity(world: RegistryWorld, collection: str) -> list[tuple[int | None, int | None, object]]:
+    assert isinstance(world.registry, SqlRegistry)
+    context = world.registry._context
+    with context.database.read() as cursor:
+        catalog = context.catalogs.current(cursor)
+        registered = catalog.get_dataset_type(FLAT)
+        table = context.schema.validity(registered.group_id, registered.dataset_type.dimensions)
+        cursor.execute(
+            f'SELECT _begin, _end, _uuid FROM "{table.name}" WHERE _collection = ? AND instrument = ? ORDER BY _begin',
+            (catalog.get_collection(collection).id, INSTRUMENT),
+        )
+        return [
+            (
+                None if begin == UNBOUNDED_BEGIN else begin,
+                None if end == UNBOUNDED_END else end,
+                context.database.make_uuid(uuid),
+            )
+            for begin, end, uuid in cursor.fetchall()
+        ]
