@@ -10,7 +10,7 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
     "butler": ("Butler",),
     "collection_queries": ("CollectionQuery", "DatasetTypeQuery"),
     "datastore_butler": ("DatastoreButler",),
-    "expressions.columns": ("Expression",),
+    "expressions.columns": ("Expression", "columns"),
     "expressions.query": ("QueryDescription",),
     "limited_butler": ("DeferredDatasetHandle", "GetDeferredResult", "LimitedButler"),
     "models.batch": (

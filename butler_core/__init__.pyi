@@ -4,7 +4,7 @@ from butler_core.batch_helper import BatchHelper
 from butler_core.butler import Butler
 from butler_core.collection_queries import CollectionQuery, DatasetTypeQuery
 from butler_core.datastore_butler import DatastoreButler
-from butler_core.expressions.columns import Expression
+from butler_core.expressions.columns import Expression, columns
 from butler_core.expressions.query import QueryDescription
 from butler_core.limited_butler import DeferredDatasetHandle, GetDeferredResult, LimitedButler
 from butler_core.models.batch import (
@@ -120,4 +120,5 @@ __all__ = [
     "UriResult",
     "WriterIdentity",
     "__version__",
+    "columns",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from butler_core.client_cache import ClientCache
 from butler_core.errors import ConflictError, DefinitionConflictError, InvalidInputError
@@ -58,8 +59,8 @@ class BatchHelper:
         self._results: BatchResults | None = None
 
     @property
-    def batch_id(self) -> Any:
-        """The batch's ID, a UUID."""
+    def batch_id(self) -> UUID:
+        """The batch's ID."""
         return self._raw.batch_id
 
     @property

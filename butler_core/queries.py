@@ -156,7 +156,25 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
 
 
 class QueryAdapter(QueryBase[_T_co]):
-    """Results of one kind, from one description."""
+    """Results of one kind."""
+
+    @abstractmethod
+    def where(
+        self,
+        expression: Where = "",
+        data_id: DataId | None = None,
+        *,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> Self:
+        """Return the rows for which this holds too.
+
+        Raises `QueryError`, which shows the place in the text and the names that would do.
+        """
+
+
+class _DescribedQuery(QueryAdapter[_T_co]):
+    """Results from one description."""
 
     def __init__(self, services: Services, constraints: Constraints, *, is_expanded: bool = False) -> None:
         self._services = services
@@ -183,10 +201,7 @@ class QueryAdapter(QueryBase[_T_co]):
         bind: Mapping[str, Any] | None = None,
         **kwargs: DataIdValue,
     ) -> Self:
-        """Return the rows for which this holds too.
-
-        Raises `QueryError`, which shows the place in the text and the names that would do.
-        """
+        """Return the rows for which this holds too: see `QueryAdapter.where`."""
         constraints = self._constraints.with_condition(
             self._services.universe, expression, data_id, bind, kwargs
         )
@@ -199,10 +214,6 @@ class QueryAdapter(QueryBase[_T_co]):
     def sliced(self, start: int = 0, stop: int | None = None) -> Self:
         """Return some of the rows: see `QueryBase.sliced`."""
         return self._but(self._constraints.sliced(start, stop), self._is_expanded)
-
-    def expanded(self) -> Self:
-        """Return the same rows with all records."""
-        return self._but(self._constraints, True)
 
     def _description(self) -> tuple[Definitions, QueryDescription]:
         definitions = self._services.cache.current()
@@ -271,7 +282,7 @@ class QueryAdapter(QueryBase[_T_co]):
         return f"<ol>{items}</ol>{'<p>and more</p>' if len(rows) > 20 else ''}"
 
 
-class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
+class DatasetQueryAdapter(_DescribedQuery[DatasetRef]):
     """Refs of one dataset type."""
 
     def __init__(
@@ -319,6 +330,10 @@ class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
     def _convert(self, page: QueryPage) -> Sequence[DatasetRef]:
         return make_refs(self.dataset_type, page)
 
+    def expanded(self) -> Self:
+        """Return the same refs with dimension records and datastore records."""
+        return self._but(self._constraints, True)
+
     def uuids(self) -> Iterable[UUID]:
         """Return the UUIDs alone; lazy, and can be iterated again."""
         return _Mapped(self, lambda ref: ref.uuid)
@@ -335,7 +350,7 @@ class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
         return []
 
 
-class DatasetQueryChain(QueryBase[DatasetRef]):
+class DatasetQueryChain(QueryAdapter[DatasetRef]):
     """Refs of one or several dataset types, one type after the other; slices run over all of them."""
 
     def __init__(
@@ -349,12 +364,12 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
         self._start = start
         self._stop = stop
 
-    def _but(self, change: Callable[[DatasetQueryAdapter], DatasetQueryAdapter]) -> DatasetQueryChain:
+    def _but(self, change: Callable[[DatasetQueryAdapter], DatasetQueryAdapter]) -> Self:
         if self._start or self._stop is not None:
             raise InvalidInputError(
                 "A slice over several dataset types cannot be changed any more.", remedy="Slice last."
             )
-        return DatasetQueryChain({name: change(adapter) for name, adapter in self.by_dataset_type.items()})
+        return type(self)({name: change(adapter) for name, adapter in self.by_dataset_type.items()})
 
     def where(
         self,
@@ -363,14 +378,14 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
         *,
         bind: Mapping[str, Any] | None = None,
         **kwargs: DataIdValue,
-    ) -> DatasetQueryChain:
+    ) -> Self:
         """Return the refs for which this holds too."""
         return self._but(lambda adapter: adapter.where(expression, data_id, bind=bind, **kwargs))
 
-    def expanded(self) -> DatasetQueryChain:
+    def expanded(self) -> Self:
         """Return the same refs with dimension records and datastore records."""
         changed = {name: adapter.expanded() for name, adapter in self.by_dataset_type.items()}
-        return DatasetQueryChain(changed, self._start, self._stop)
+        return type(self)(changed, self._start, self._stop)
 
     def sorted(self, order_by: OrderBy) -> Self:
         """Return the refs in this order; of several dataset types each by itself is not an order, so that is refused."""
@@ -379,16 +394,16 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
                 f"Datasets of {len(self.by_dataset_type)} types cannot be sorted together.",
                 remedy="Sort the results in by_dataset_type one by one.",
             )
-        return self._but(lambda adapter: adapter.sorted(order_by))  # type: ignore[return-value]
+        return self._but(lambda adapter: adapter.sorted(order_by))
 
     def sliced(self, start: int = 0, stop: int | None = None) -> Self:
         """Return some of the refs, counted over all types."""
         if len(self.by_dataset_type) == 1:
-            return self._but(lambda adapter: adapter.sliced(start, stop))  # type: ignore[return-value]
+            return self._but(lambda adapter: adapter.sliced(start, stop))
         cut = Constraints(offset=self._start, limit=None if self._stop is None else self._stop - self._start)
         cut = cut.sliced(start, stop)
         end = None if cut.limit is None else cut.offset + cut.limit
-        return DatasetQueryChain(self.by_dataset_type, cut.offset, end)  # type: ignore[return-value]
+        return type(self)(self.by_dataset_type, cut.offset, end)
 
     def __iter__(self) -> Iterator[DatasetRef]:
         if len(self.by_dataset_type) == 1:
@@ -431,7 +446,7 @@ class DatasetQueryChain(QueryBase[DatasetRef]):
         return f"<{type(self).__name__}: {', '.join(shown[:3])}{', ...' if len(shown) > 3 else ''}>"
 
 
-class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
+class DataCoordinateQueryAdapter(_DescribedQuery[DataCoordinate]):
     """Data IDs that the dimension records allow, full; with records if `expanded`."""
 
     def __init__(
@@ -449,6 +464,10 @@ class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
     def _but(self, constraints: Constraints, is_expanded: bool) -> Self:
         return type(self)(self._services, constraints, self.dimensions, is_expanded=is_expanded)
 
+    def expanded(self) -> Self:
+        """Return the same data IDs with dimension records."""
+        return self._but(self._constraints, True)
+
     def _describe(self, definitions: Definitions) -> QueryDescription:
         return QueryDescription(
             kind="data_ids", dimensions=self.dimensions.names, dimension_records=self._is_expanded
@@ -465,7 +484,7 @@ class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
         return [make(group, row) for row in page.rows]
 
 
-class DimensionRecordQueryAdapter(QueryAdapter[DimensionRecord]):
+class DimensionRecordQueryAdapter(_DescribedQuery[DimensionRecord]):
     """Records of one element."""
 
     def __init__(self, services: Services, constraints: Constraints, element: DimensionElementName) -> None:

@@ -180,6 +180,28 @@ class Resolver:
         return "No collection has one; butler.query_datasets() shows what there is."
 
 
+def one_of(
+    dataset_type: DatasetRef | DatasetType | str | None, ref: DatasetRef | None
+) -> DatasetRef | DatasetType | str:
+    """Return what a call names its dataset by: the first argument, be it a dataset type or a ref, or the keyword ``ref``."""
+    if dataset_type is not None and ref is None:
+        return dataset_type
+    if ref is not None and dataset_type is None:
+        return ref
+    raise InvalidInputError(
+        f"A dataset is named by a ref or by its dataset type, and this call gives {'neither' if ref is None else 'both'}.",
+        remedy="Give a ref, or a dataset type and a data ID.",
+    )
+
+
+def refuse_more_than(ref: DatasetRef, *others: object) -> None:
+    """Refuse arguments that would be ignored beside a ref, which says it all."""
+    if any(other is not None for other in others):
+        raise InvalidInputError(
+            f"{ref} says which dataset it is.", remedy="Give a ref or a data ID, not both."
+        )
+
+
 def _parent_name(dataset_type: DatasetType) -> str:
     return dataset_type.name.partition(".")[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from butler_core import discovery, repository
 from butler_core.batch_helper import check_collection_name
@@ -38,7 +38,7 @@ class Opening(DatastoreButler):
         self,
         config: RepositoryConfig | Mapping[str, Any] | UriExpression | None = None,
         *,
-        butler: Opening | None = None,
+        butler: Self | None = None,
         collections: CollectionPattern = None,
         run: CollectionName | None = None,
         search_paths: Sequence[UriExpression] = (),

@@ -8,7 +8,7 @@ from typing import Any, overload
 from butler_core.aliases import DatasetTypeLike
 from butler_core.butler_methods.opening import Opening
 from butler_core.contracts.datastore import GetRequest
-from butler_core.errors import CorruptError, InvalidInputError
+from butler_core.errors import CorruptError
 from butler_core.limited_butler import DeferredDatasetHandle
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import (
@@ -23,16 +23,16 @@ from butler_core.models.names import (
     Uri,
 )
 from butler_core.models.results import DatasetExistence, GetResult
+from butler_core.resolution import one_of, refuse_more_than
 
 
 class Reading(Opening):
     """Methods that read."""
 
-    @overload  # type: ignore[override]
+    @overload
     def get(
         self,
         ref: DatasetRef,
-        /,
         *,
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
@@ -50,9 +50,10 @@ class Reading(Opening):
     ) -> InMemoryDataset: ...
     def get(
         self,
-        dataset_type: DatasetRef | DatasetTypeLike,
+        dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
         *,
+        ref: DatasetRef | None = None,
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
@@ -69,15 +70,14 @@ class Reading(Opening):
         CorruptError
             If they are gone or damaged.
         """
-        ref = self._ref(dataset_type, data_id, collections, kwargs, storage_class)
-        (result,) = self.get_many([(ref, parameters)])
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, storage_class)
+        (result,) = self.get_many([(found, parameters)])
         return result.dataset
 
-    @overload  # type: ignore[override]
+    @overload
     def get_deferred(
         self,
         ref: DatasetRef,
-        /,
         *,
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
@@ -95,20 +95,21 @@ class Reading(Opening):
     ) -> DeferredDatasetHandle: ...
     def get_deferred(
         self,
-        dataset_type: DatasetRef | DatasetTypeLike,
+        dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
         *,
+        ref: DatasetRef | None = None,
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> DeferredDatasetHandle:
         """Return a handle that reads later; the dataset is found now."""
-        ref = self._ref(dataset_type, data_id, collections, kwargs, None)
-        return DeferredDatasetHandle(self, ref, parameters, storage_class)
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None)
+        return DeferredDatasetHandle(self, found, parameters, storage_class)
 
-    @overload  # type: ignore[override]
-    def get_uri(self, ref: DatasetRef, /, *, signed: bool = False) -> Uri: ...
+    @overload
+    def get_uri(self, ref: DatasetRef, *, signed: bool = False) -> Uri: ...
     @overload
     def get_uri(
         self,
@@ -121,18 +122,20 @@ class Reading(Opening):
     ) -> Uri: ...
     def get_uri(
         self,
-        dataset_type: DatasetRef | DatasetTypeLike,
+        dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
         *,
+        ref: DatasetRef | None = None,
         signed: bool = False,
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> Uri:
         """Return the one URI of a stored dataset; `InvalidInputError` if it has none, or several (components)."""
-        return super().get_uri(self._ref(dataset_type, data_id, collections, kwargs, None), signed=signed)
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None)
+        return super().get_uri(found, signed=signed)
 
-    @overload  # type: ignore[override]
-    def exists(self, ref: DatasetRef, /, *, check_artifact: bool = False) -> DatasetExistence: ...
+    @overload
+    def exists(self, ref: DatasetRef, *, check_artifact: bool = False) -> DatasetExistence: ...
     @overload
     def exists(
         self,
@@ -145,22 +148,25 @@ class Reading(Opening):
     ) -> DatasetExistence: ...
     def exists(
         self,
-        dataset_type: DatasetRef | DatasetTypeLike,
+        dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
         *,
+        ref: DatasetRef | None = None,
         check_artifact: bool = False,
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> DatasetExistence:
         """Say where a dataset stands; records are trusted unless ``check_artifact``."""
-        if isinstance(dataset_type, DatasetRef):
-            ref: DatasetRef | None = dataset_type
+        given = one_of(dataset_type, ref)
+        if isinstance(given, DatasetRef):
+            refuse_more_than(given, data_id, collections, kwargs or None)
+            found: DatasetRef | None = given
         else:
             self._parts()
-            ref = self._resolver.find_dataset(dataset_type, data_id, collections, kwargs)
-        if ref is None:
+            found = self._resolver.find_dataset(given, data_id, collections, kwargs)
+        if found is None:
             return DatasetExistence.NONE
-        (existence,) = self.exists_many([ref], check_artifact=check_artifact)
+        (existence,) = self.exists_many([found], check_artifact=check_artifact)
         return existence
 
     def exists_many(
@@ -197,8 +203,5 @@ class Reading(Opening):
             return self._resolver.get_dataset(
                 given, data_id, collections, kwargs, storage_class=storage_class
             )
-        if data_id is not None or kwargs:
-            raise InvalidInputError(
-                f"{given} says which dataset it is.", remedy="Give a ref or a data ID, not both."
-            )
+        refuse_more_than(given, data_id, collections, kwargs or None)
         return given if storage_class is None else given.with_storage_class(storage_class)

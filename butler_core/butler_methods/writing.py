@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import overload
+from typing import Literal, overload
 from uuid import UUID
 
 from butler_core import files_in
@@ -38,13 +38,14 @@ from butler_core.models.names import (
 )
 from butler_core.models.opaque import OpaqueTableKeyBatch
 from butler_core.models.results import SyncResult
+from butler_core.resolution import one_of, refuse_more_than
 
 
 class Writing(Opening):
     """Methods that write."""
 
-    @overload  # type: ignore[override]
-    def put(self, obj: InMemoryDataset, ref: DatasetRef, /) -> DatasetRef: ...
+    @overload
+    def put(self, obj: InMemoryDataset, ref: DatasetRef) -> DatasetRef: ...
     @overload
     def put(
         self,
@@ -59,9 +60,10 @@ class Writing(Opening):
     def put(
         self,
         obj: InMemoryDataset,
-        dataset_type: DatasetRef | DatasetTypeLike,
+        dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
         *,
+        ref: DatasetRef | None = None,
         storage_class: StorageClassLike | None = None,
         run: CollectionName | None = None,
         **kwargs: DataIdValue,
@@ -76,10 +78,12 @@ class Writing(Opening):
             If the data ID lacks a value, or names one of which there is no dimension record.
         """
         self._check_writeable()
-        if isinstance(dataset_type, DatasetRef):
-            ref = dataset_type
+        given = one_of(dataset_type, ref)
+        if isinstance(given, DatasetRef):
+            refuse_more_than(given, data_id, storage_class, run, kwargs or None)
+            ref = given
         else:
-            made = self._resolver.make_ref_type(dataset_type, storage_class)
+            made = self._resolver.make_ref_type(given, storage_class)
             values = self._resolver.data_id(made.dimensions, data_id, kwargs)
             ref = DatasetRef(new_uuids(1)[0], made, values, self._resolver.run(run))
         (stored,) = self.put_many([(obj, ref)])
@@ -132,7 +136,7 @@ class Writing(Opening):
         data_ids: Iterable[DataId],
         *,
         run: CollectionName | None = None,
-        id_mode: DatasetIdMode | str = DatasetIdMode.UNIQUE,
+        id_mode: DatasetIdMode | Literal["unique", "data_id", "data_id_run"] = "unique",
     ) -> list[DatasetRef]:
         """Make refs for new datasets, one per data ID and in its order; nothing is registered.
 

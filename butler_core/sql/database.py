@@ -160,10 +160,11 @@ class Database(ABC):
         """Return the type of a column.  Text sorts by code point; nothing converts values on their way in or out."""
 
     @abstractmethod
-    def table_options(self, *, is_small: bool = False) -> Mapping[str, Any]:
+    def table_options(self, *, is_small: bool = False, has_surrogate: bool = False) -> Mapping[str, Any]:
         """Return keyword arguments for `sqlalchemy.Table`.
 
         ``is_small``: rows of a few short values that are found by primary key only, so may be stored in its index.
+        ``has_surrogate``: the database numbers the rows, and never gives a number twice.
         """
 
     @abstractmethod

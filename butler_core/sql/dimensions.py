@@ -98,7 +98,8 @@ class DimensionWriter:
         self, transaction: Transaction, table: ElementTable, records: Sequence[RawRecord], mode: SetInsertMode
     ) -> None:
         """Raise the error that says which record would break a constraint."""
-        table.rows(records)  # keys and columns are complete
+        for record in records:
+            table.complete(record)
         self._check_needs(transaction, table, records)
         if mode is not SetInsertMode.INSERT_OR_FAIL:
             return

@@ -99,6 +99,12 @@ class ElementTable:
         """The columns of the required dimensions."""
         self._readers = self._find_readers()
         self._writers = self._find_writers()
+        widths = [len(pair) for pair in columns.values()]
+        self._floats = [  # places in the table's rows, and positions in the record's values
+            (sum(widths[:position]), position)
+            for position, info in enumerate(self.shape.columns)
+            if info.type == "float"
+        ]
         self._pick: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _picker(self.shape.names)
 
     def _columns(self, info: ColumnInfo, *, is_key: bool) -> tuple[sa.Column[Any], ...]:
@@ -188,18 +194,22 @@ class ElementTable:
             try:
                 row = pick(record)
                 if len(record) != width:
-                    row = self._complete(record)
+                    row = self.complete(record)
             except KeyError:
-                row = self._complete(record)
+                row = self.complete(record)
             for position, convert in writers:
                 try:
                     row = (*row[:position], *convert(row[position]), *row[position + 1 :])
                 except (TypeError, ValueError, AttributeError) as error:
                     raise self._malformed(position, row[position]) from error
             rows.append(row)
+        for place, position in self._floats:
+            if any(row[place] != row[place] for row in rows):
+                raise self._malformed(position, float("nan"))
         return rows
 
-    def _complete(self, record: Mapping[ColumnName, Any]) -> tuple[Any, ...]:
+    def complete(self, record: Mapping[ColumnName, Any]) -> tuple[Any, ...]:
+        """Return a raw record's values for all columns; `InvalidInputError` if one has no place, or one is missing."""
         name, names = self.element.name, self.shape.names
         unknown = [column for column in record if column not in self.columns]
         if unknown:
@@ -207,20 +217,19 @@ class ElementTable:
                 f"A record of {name} has a column {unknown[0]!r}, which {name} does not have.",
                 remedy=f"Its columns are: {', '.join(names)}.",
             )
-        row = tuple([record.get(column) for column in names])
-        if None in row[: self.shape.key_length]:
-            missing = names[row.index(None)]
-            raise InvalidInputError(
-                f"A record of {name} has no value for {missing}: {dict(record)!r}.",
-                remedy=f"Give values for {', '.join(self.element.required)}.",
-            )
-        return row
+        for info in self.shape.columns:
+            if not info.nullable and record.get(info.name) is None:
+                raise InvalidInputError(
+                    f"A record of {name} has no value for {info.name}: {dict(record)!r}.",
+                    remedy=f"Give {info.name} a value.",
+                )
+        return tuple([record.get(column) for column in names])
 
     def _malformed(self, position: int, value: Any) -> InvalidInputError:
         info = self.shape.columns[position]
         return InvalidInputError(
             f"{self.element.name}.{info.name} is a {info.type}, which {value!r} is not in the raw form of records.",
-            remedy="Give hexadecimal text for bytes and regions, [begin, end] for timespans.",
+            remedy="Give hexadecimal text for bytes and regions, [begin, end] for timespans, no NaN.",
         )
 
 

@@ -16,6 +16,8 @@ from butler_core.sql.statement import Statement
 
 _FEW = 32
 """Up to so many collections are parameters of their own."""
+_FEW_ENOUGH = 3
+"""Up to so many collections are looked at in one go."""
 
 
 class _Lookup(NamedTuple):
@@ -77,22 +79,42 @@ def find_one(
     values
         The required values.
     """
-    count = len(members) if len(members) <= _FEW else 0
-    lookup = context.plans.get(
-        ("lookup", registered.group_id, count), lambda: _make(context, registered, count)
-    )
-    ids = [collection.id for collection in members]
-    many = (context.database.inline_values("x", "int").bind(ids),) if count == 0 else tuple(ids)
-    rows = lookup.find.all(cursor, (registered.id, *values, *many))
-    if not rows:
+    found = None
+    if len(members) > _FEW_ENOUGH:  # what is found in the first needs no look at many others
+        found = _find(context, cursor, registered, members[:1], values)
+        members = members[1:]
+    found = found or _find(context, cursor, registered, members, values)
+    if found is None:
         return []
-    if len(rows) == 1:
-        id_, uuid = rows[0]
-    else:
-        found = dict(rows)
-        id_ = next(id_ for id_ in ids if id_ in found)
-        uuid = found[id_]
+    id_, uuid = found
     collection = catalog.collections_by_id[id_]
     if collection.type is not CollectionType.RUN:
+        lookup = _get(context, registered, 1)
         collection = catalog.collections_by_id[lookup.find_run.first(cursor, (uuid,))[0]]
     return [(uuid, collection.name, *values)]
+
+
+def _get(context: SqlContext, registered: RegisteredType, count: int) -> _Lookup:
+    lookup: _Lookup = context.plans.get(
+        ("lookup", registered.group_id, count), lambda: _make(context, registered, count)
+    )
+    return lookup
+
+
+def _find(
+    context: SqlContext,
+    cursor: Cursor,
+    registered: RegisteredType,
+    members: Sequence[Collection],
+    values: tuple[DataIdValue, ...],
+) -> tuple[int, Any] | None:
+    """Return the first collection that has a dataset, and its UUID; None if none has."""
+    ids = [collection.id for collection in members]
+    count = len(ids) if len(ids) <= _FEW else 0
+    parameters = tuple(ids) if count else (context.database.inline_values("x", "int").bind(ids),)
+    rows = _get(context, registered, count).find.all(cursor, (registered.id, *values, *parameters))
+    if len(rows) < 2:
+        return rows[0] if rows else None
+    found = dict(rows)
+    id_ = next(id_ for id_ in ids if id_ in found)
+    return id_, found[id_]

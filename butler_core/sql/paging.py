@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "bytes": (bytes,),
     "uuid": (bytes,),
+    "any": (object,),
 }
 
 
@@ -93,8 +94,10 @@ class PageToken(NamedTuple):
         return base64.urlsafe_b64encode(text.encode()).decode()
 
     @classmethod
-    def read(cls, text: object, query_digest: int, types: Sequence[str]) -> PageToken:
-        """Read what `write` wrote for the same query, whose sort keys have these types.
+    def read(
+        cls, text: object, query_digest: int, types_of: Callable[[Sequence[Any]], Sequence[str]]
+    ) -> PageToken:
+        """Read what `write` wrote for the same query; ``types_of`` says which types the values of a key have.
 
         Raises `InvalidInputError` for anything else.
         """
@@ -107,8 +110,9 @@ class PageToken(NamedTuple):
                 raise ValueError("it belongs to another query")
             if remaining is not None and to_int(remaining) < 0:
                 raise ValueError("its limit is negative")
+            types = types_of(cells)
             key = tuple(_read_cell(cell, type_) for cell, type_ in zip(cells, types, strict=True))
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, MemoryError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError, MemoryError) as error:
             raise InvalidInputError(
                 f"{str(text)[:80]!r} is not where a page of this query begins: {error}.",
                 remedy="Give next_page of the page before, unchanged, and the same query.",

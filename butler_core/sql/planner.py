@@ -7,7 +7,7 @@ costs the database's work and little more.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import InvalidInputError
@@ -270,7 +270,7 @@ class _Execution:
     def _any(self) -> bool:
         if self._is_empty:
             return False
-        rows, _ = _Pages(self, self._branches()).read(None, 1, self._query.offset)
+        rows, _, _ = _Pages(self, self._branches()).read(None, 1, self._query.offset)
         return bool(rows)
 
     def _explain(self) -> tuple[str, str]:
@@ -289,8 +289,6 @@ class _Execution:
     def _rows(self, page: str | None, size: int) -> QueryPage:
         if not self._is_empty:
             return self._page_of(*self._read_page(page, size))
-        if page is not None:
-            self._read_token(page, None)
         return self._page_of([], None)
 
     def _page_of(self, rows: list[tuple[Any, ...]], next_page: str | None) -> QueryPage:
@@ -321,30 +319,34 @@ class _Execution:
         query = self._query
         return digest((query.kind, query.dataset_type, query.element, query.dimensions, len(query.order_by)))
 
-    def _read_token(self, page: str, first: Branch | None) -> PageToken:
-        types: tuple[str, ...] = ()
-        if first is not None or self._plan.main is None:
-            types = self._plan.get(self._variant(first)).key_types
-        return PageToken.read(page, self._digest(), self._token_types(types))
+    def _key_types(self, part: Branch | None) -> tuple[str, ...]:
+        """Return the types of what a token says of a row that one part of the search found."""
+        types = self._plan.get(self._variant(part)).key_types
+        return ("int", *types) if part is not None and not self._plan.is_ordered else types
 
-    def _token_types(self, key_types: Sequence[str]) -> tuple[str, ...]:
-        is_sequential = self._plan.main is not None and not self._plan.is_ordered
-        return ("int", *key_types) if is_sequential else tuple(key_types)
+    def _read_token(self, page: str, parts: Sequence[Branch | None]) -> PageToken:
+        def types_of(key: Sequence[Any]) -> tuple[str, ...]:
+            if self._plan.main is None or self._plan.is_ordered:
+                return self._key_types(parts[0])
+            chosen = [part for part in parts if part is not None and part.collection.id == key[0]]
+            # The collection may be gone; then all that counts is which collections come after it.
+            return self._key_types(chosen[0]) if chosen else ("int",) + ("any",) * (len(key) - 1)
+
+        return PageToken.read(page, self._digest(), types_of)
 
     def _read_page(self, page: str | None, size: int) -> tuple[list[tuple[Any, ...]], str | None]:
         query, parts = self._query, self._branches()
-        token = None if page is None else self._read_token(page, parts[0])
+        token = None if page is None else self._read_token(page, parts)
         remaining = query.limit if token is None else token.remaining
         wanted = size if remaining is None else min(size, remaining)
         if wanted == 0:
             return [], None
         offset = query.offset if token is None else 0
-        rows, key = _Pages(self, parts).read(None if token is None else token.key, wanted, offset)
+        rows, key, part = _Pages(self, parts).read(None if token is None else token.key, wanted, offset)
         left = None if remaining is None else remaining - len(rows)
         if key is None or left == 0:
             return rows, None
-        types = self._token_types(self._plan.get(self._variant(parts[0])).key_types)
-        key = key_to_token(self._context.database, types, key)
+        key = key_to_token(self._context.database, self._key_types(part), key)
         return rows, PageToken(left, key).write(self._digest())
 
     # -- what comes with rows
@@ -370,6 +372,10 @@ class _Execution:
         return self._context.opaque.fetch(self._cursor, [uuid_bytes(row[0]) for row in rows])
 
 
+_Found: TypeAlias = tuple[list[tuple[Any, ...]], tuple[Any, ...] | None, Branch | None]
+"""Rows; the key of the last one, None if no other follows; and the part of the search that found it."""
+
+
 class _Pages:
     """Reads the rows of a page from one or several parts of a search."""
 
@@ -378,20 +384,16 @@ class _Pages:
         self._parts = parts
         self._plan = execution._plan
 
-    def read(
-        self, after: tuple[Any, ...] | None, wanted: int, offset: int
-    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
-        """Return rows and the key of the last one, None if no other follows."""
+    def read(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
+        """Return the rows after a key, but for an offset, as many as are wanted."""
         if self._plan.main is None or self._plan.is_ordered:
             return self._read_sorted(after, wanted, offset)
         return self._read_in_turn(after, wanted, offset)
 
-    def _read_in_turn(
-        self, after: tuple[Any, ...] | None, wanted: int, offset: int
-    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+    def _read_in_turn(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
         """Read one collection after the other; the key of a row begins with the collection's integer."""
         rows: list[tuple[Any, ...]] = []
-        last: tuple[Any, ...] | None = None
+        last: tuple[tuple[Any, ...], Branch] | None = None
         for branch in self._parts:
             assert branch is not None  # datasets are asked for
             id_ = branch.collection.id
@@ -402,19 +404,16 @@ class _Pages:
             compiled, found = self._execution._fetch(branch, start, room + 1, offset)
             if offset:
                 offset = 0 if found else max(0, offset - self._execution._count(branch))
-            if len(found) > room:
-                if room:
-                    last = (id_, *_key(compiled, found[room - 1]))
-                return rows + self._finish(branch, compiled, found[:room]), last
+            has_more = len(found) > room
+            found = found[:room] if has_more else found
             if found:
-                last = (id_, *_key(compiled, found[-1]))
-                found = self._finish(branch, compiled, found)
-                rows = rows + found if rows else found
-        return rows, None
+                last = (id_, *_key(compiled, found[-1])), branch
+                rows += self._finish(branch, compiled, found)
+            if has_more:
+                return rows, *(last or (None, None))
+        return rows, None, None
 
-    def _read_sorted(
-        self, after: tuple[Any, ...] | None, wanted: int, offset: int
-    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+    def _read_sorted(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
         """Read the first rows of each part, and take the first of all."""
         if len(self._parts) == 1:
             compiled, rows = self._execution._fetch(self._parts[0], after, wanted + 1, offset)
@@ -428,12 +427,12 @@ class _Pages:
 
     def _cut(
         self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]], wanted: int
-    ) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None]:
+    ) -> _Found:
         key = None
         if len(rows) > wanted:
             rows = rows[:wanted]
             key = _key(compiled, rows[-1])
-        return self._finish(branch, compiled, rows), key
+        return self._finish(branch, compiled, rows), key, self._parts[0]
 
     def _named(
         self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]

@@ -72,8 +72,11 @@ class Schema:
     def _surrogate(self) -> sa.Column[object]:
         return sa.Column("id", self.database.column_type("int"), sa.Identity(), primary_key=True)
 
-    def _table(self, name: str, *items: SchemaItem, is_small: bool = False) -> sa.Table:
-        return sa.Table(name, self.metadata, *items, **self.database.table_options(is_small=is_small))
+    def _table(
+        self, name: str, *items: SchemaItem, is_small: bool = False, has_surrogate: bool = False
+    ) -> sa.Table:
+        options = self.database.table_options(is_small=is_small, has_surrogate=has_surrogate)
+        return sa.Table(name, self.metadata, *items, **options)
 
     def _make_definition_tables(self) -> None:
         column = self._column
@@ -101,6 +104,7 @@ class Schema:
             column("dimensions", "json"),
             column("has_validity", "bool"),
             sa.UniqueConstraint("dimensions"),
+            has_surrogate=True,
         )
         """Dimension groups of dataset types, by their required dimensions."""
         self.dataset_type = self._table(
@@ -117,6 +121,7 @@ class Schema:
             column("is_calibration", "bool"),
             column("changed", "int"),
             sa.UniqueConstraint("name"),
+            has_surrogate=True,
         )
 
     def _make_collection_tables(self) -> None:
@@ -130,6 +135,7 @@ class Schema:
             column("changed", "int"),
             sa.UniqueConstraint("name"),
             sa.Index("collection_changed", "changed"),
+            has_surrogate=True,
         )
         """``changed`` is the generation of the last change, of a chain's children too."""
         self.collection_chain = self._table(

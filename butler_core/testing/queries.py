@@ -19,17 +19,20 @@ class QueryConformance(
     """What queries mean on every registry.  All tests share one, and leave it as it was."""
 
     @pytest.fixture(scope="class")
-    def bridge(self) -> PlainBridge:
+    @classmethod
+    def bridge(cls) -> PlainBridge:
         """The bridge that the registry is made with."""
         return PlainBridge()
 
     @pytest.fixture(scope="class")
-    def registry(self, bridge: PlainBridge) -> Any:
+    @classmethod
+    def registry(cls, bridge: PlainBridge) -> Any:
         """Return an empty, writeable registry, made with `butler_core.testing.universe.testing_universe` and ``bridge``."""
         raise NotImplementedError("Supply a fixture 'registry'.")
 
     @pytest.fixture(scope="class")
-    def world(self, registry: Registry, bridge: PlainBridge) -> QueryWorld:
+    @classmethod
+    def world(cls, registry: Registry, bridge: PlainBridge) -> QueryWorld:
         """The registry, populated."""
         world = QueryWorld(registry, bridge)
         world.populate()

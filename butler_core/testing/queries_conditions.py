@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import pytest
 
 from butler_core.errors import ButlerError, InvalidInputError, QueryError
 from butler_core.models.timespan import Timespan
-from butler_core.testing.query_world import ALT, CAM, QueryWorld
+from butler_core.testing.query_world import ALT, CAM, Dataset, QueryWorld
 
 
 def _exposures(world: QueryWorld, where: str, bind: dict[str, Any] | None = None) -> list[int]:
@@ -56,7 +57,7 @@ _CASES: dict[str, list[int]] = {
     "exposure_time IN (0.0, 30)": [0, 1, 4],
     "exposure_time NOT IN (0.0, NULL)": [],
     "exposure_time IN (0.0, NULL)": [1],
-    "target_name IN ('ab', '𝒳')": [3, 5],
+    "target_name IN ('ab', '😀')": [3, 5],
     "can_see_sky IN (TRUE)": [0, 3, 4],
     # arithmetic
     "exposure / 2 = 50.5": [1],
@@ -95,7 +96,7 @@ _CASES: dict[str, list[int]] = {
     "exposure.timespan.begin = T'1970-01-01T00:00:00/tai'": [0],
     "T'1970-01-01T00:00:00/tai' IN exposure.timespan": [0, 5],
     "exposure.timespan < T'1980-01-01T00:00:00/tai'": [0, 1, 5],
-    "day_obs.timespan OVERLAPS exposure.timespan": [0, 1, 5],
+    "day_obs.timespan OVERLAPS exposure.timespan": [0, 1],
     # relations
     "band = 'g'": [0, 3],
     "band IS NULL": [2, 5],
@@ -137,7 +138,7 @@ class ConditionTests:
 
     def test_fields_of_datasets(self, world: QueryWorld) -> None:
         first = world.datasets[0]
-        for where, expected in {
+        cases: dict[str, Callable[[Dataset], bool]] = {
             "run = 'r1'": lambda d: d.run == "r1",
             "calexp.run != 'r1'": lambda d: d.run != "r1",
             "collection = 'tag'": lambda d: d in world.tagged,
@@ -146,7 +147,8 @@ class ConditionTests:
             "uuid IN (:uuids)": lambda d: d == first,
             "ingest_date > T'2020-01-01T00:00:00/tai'": lambda d: True,
             "calexp.ingest_date < T'2020-01-01T00:00:00/tai'": lambda d: False,
-        }.items():
+        }
+        for where, expected in cases.items():
             bind = {"uuid": first.uuid, "uuids": [first.uuid, UUID(int=5)]}
             used = {name: value for name, value in bind.items() if where.rstrip(")").endswith(f":{name}")}
             found = world.find("calexp", ["tag", "r1", "r2"], find_first=False, where=where, bind=used)

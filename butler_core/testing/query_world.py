@@ -61,7 +61,7 @@ RECORDS: dict[str, list[dict[str, Any]]] = {
             "day_obs": 20260101 + n // 3,
             "obs_id": f"E{n}",
             "exposure_time": (30.0, 0.0, None, -1.5, 30.0, 15.0)[n],
-            "target_name": ("Zorro", "a[b]", None, "𝒳", "\uffee", "ab")[n],
+            "target_name": ("Zorro", "a[b]", None, "😀", "\uffee", "ab")[n],
             "can_see_sky": (True, None, False, True, True, False)[n],
             "timespan": ((0, 10), (10, 20), None, (0, 0), (15, None), (None, 5))[n],
         }

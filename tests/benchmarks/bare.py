@@ -145,22 +145,27 @@ class Bare:
     def _sync(self, paths: Sequence[str]) -> None:
         if not self.syncs:
             return
+        sync: Callable[[int], object] = os.fsync
         if len(paths) > 4 and _syncfs is not None:
-            paths, call = [str(self.root)], _syncfs
-        else:
-            call = os.fsync
+            sync, paths = _syncfs, [str(self.root)]
         for path in paths:
             descriptor = os.open(path, os.O_RDONLY)
             try:
-                if call(descriptor):
-                    raise OSError(f"syncfs failed on {path}")
+                sync(descriptor)
             finally:
                 os.close(descriptor)
 
 
-def _find_syncfs() -> Callable[[int], int] | None:
-    function = getattr(ctypes.CDLL(None), "syncfs", None)
-    return None if function is None else lambda descriptor: int(function(descriptor))
+def _find_syncfs() -> Callable[[int], None] | None:
+    function = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if function is None:
+        return None
+
+    def syncfs(descriptor: int) -> None:
+        if function(descriptor):
+            raise OSError(ctypes.get_errno(), "syncfs failed")
+
+    return syncfs
 
 
 _syncfs = _find_syncfs()

@@ -51,7 +51,9 @@ class Limit:
     def count(self, operation: str) -> int:
         """Return how many datasets a writing operation left."""
         run = self._runs[workload.run_of(operation)]
-        return int(self._bare.database.execute("SELECT count(*) FROM dataset WHERE run = ?", (run,)).fetchone()[0])
+        return int(
+            self._bare.database.execute("SELECT count(*) FROM dataset WHERE run = ?", (run,)).fetchone()[0]
+        )
 
     # -- writing
 
@@ -169,7 +171,10 @@ class Limit:
         execute, run = self._bare.database.execute, self._all
 
         def timed() -> int:
-            exposures = {row[1]: row for row in execute("SELECT * FROM exposure WHERE id < ?", (workload.MORE_EXPOSURES,))}
+            exposures = {
+                row[1]: row
+                for row in execute("SELECT * FROM exposure WHERE id < ?", (workload.MORE_EXPOSURES,))
+            }
             detectors = {row[1]: row for row in execute("SELECT * FROM detector")}
             return sum(
                 bool(exposures[exposure] and detectors[detector])
@@ -222,9 +227,7 @@ class Limit:
 
 def _rows(which: range) -> list[Row]:
     data_ids = workload.data_ids(which.stop)[which.start :]
-    return [
-        Row(new_uuid(), str(d["instrument"]), int(d["exposure"]), int(d["detector"])) for d in data_ids
-    ]
+    return [Row(new_uuid(), str(d["instrument"]), int(d["exposure"]), int(d["detector"])) for d in data_ids]
 
 
 def _objects(n: int) -> list[dict[str, Any]]:
@@ -245,7 +248,7 @@ def _exhaust(rows: Iterable[tuple[Any, ...]]) -> int:
 def _read_values(rows: Iterable[tuple[Any, ...]]) -> int:
     count = 0
     for uuid, run, instrument, exposure, detector in rows:
-        if UUID(bytes=uuid) and run and instrument and exposure and detector >= 0:
+        if UUID(bytes=uuid).int and run and instrument and exposure and detector >= 0:
             count += 1
     return count
 

@@ -104,7 +104,9 @@ class Ours:
 
         def timed() -> int:
             get = self.butler.get
-            return sum("exposure" in get(workload.DATASET_TYPE, data_id, collections=run) for data_id in data_ids)
+            return sum(
+                "exposure" in get(workload.DATASET_TYPE, data_id, collections=run) for data_id in data_ids
+            )
 
         return timed
 
@@ -200,7 +202,13 @@ def _read_values(refs: Iterable[DatasetRef]) -> int:
     count = 0
     for ref in refs:
         data_id = ref.data_id
-        if ref.uuid and ref.run and data_id["instrument"] and data_id["exposure"] and int(data_id["detector"]) >= 0:
+        if (
+            ref.uuid.int
+            and ref.run
+            and data_id["instrument"]
+            and data_id["exposure"]
+            and int(data_id["detector"]) >= 0
+        ):
             count += 1
     return count
 

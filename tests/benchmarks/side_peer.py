@@ -5,43 +5,39 @@ Each operation is done in the fastest way that its public API offers.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from astropy.time import Time
-from lsst.daf.butler import (
-    Butler,
-    CollectionType,
-    Config,
-    DataCoordinate,
-    DatasetRef,
-    DatasetType,
-    FileDataset,
-    Timespan,
-)
-
 from tests.benchmarks import workload
 from tests.benchmarks.harness import Setting, Timed, serve
 
+# Only the peer's environment has these, so type checkers know nothing of them.
+astropy_time: Any = importlib.import_module("astropy.time")
+daf_butler: Any = importlib.import_module("lsst.daf.butler")
+
 
 class Peer:
-    """A repository of the peer's on SQLite and files, whose dictionaries are written as JSON (its default is YAML, which is slower)."""
+    """A repository of the peer's on SQLite and files.
+
+    Its dictionaries are written as JSON: its default is YAML, which is slower.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         root = str(setting.place / "repo")
-        config = Config()
+        config = daf_butler.Config()
         config["datastore", "formatters", workload.STORAGE_CLASS] = (
             "lsst.daf.butler.formatters.json.JsonFormatter"
         )
-        Butler.makeRepo(root, config=config)
-        self.butler = Butler.from_config(root, writeable=True)
+        daf_butler.Butler.makeRepo(root, config=config)
+        self.butler = daf_butler.Butler.from_config(root, writeable=True)
         universe = self.butler.dimensions
         self._group = universe.conform(workload.DIMENSIONS)
-        self._type = DatasetType(workload.DATASET_TYPE, self._group, workload.STORAGE_CLASS)
+        self._type = daf_butler.DatasetType(workload.DATASET_TYPE, self._group, workload.STORAGE_CLASS)
         for element, records in workload.small_records():
             self.butler.registry.insertDimensionData(element, *records)
         self.butler.registry.insertDimensionData("exposure", *_exposures(1, workload.EXPOSURES))
@@ -101,7 +97,7 @@ class Peer:
     def _ingest(self, run: str, which: range, transfer: str) -> Timed:
         files = workload.file_paths(self._setting.files, which.stop)[which.start :]
         refs = self._make_refs(run, workload.data_ids(which.stop)[which.start :])
-        datasets = [FileDataset(str(path), [ref]) for path, ref in zip(files, refs, strict=True)]
+        datasets = [daf_butler.FileDataset(str(path), [ref]) for path, ref in zip(files, refs, strict=True)]
 
         def timed() -> int:
             self.butler.ingest(*datasets, transfer=transfer)
@@ -137,7 +133,9 @@ class Peer:
 
         def timed() -> int:
             get = self.butler.get
-            return sum("exposure" in get(workload.DATASET_TYPE, data_id, collections=run) for data_id in data_ids)
+            return sum(
+                "exposure" in get(workload.DATASET_TYPE, data_id, collections=run) for data_id in data_ids
+            )
 
         return timed
 
@@ -191,7 +189,7 @@ class Peer:
     def _chain(self) -> str:
         for run, which in workload.chain_links(self._setting.n):
             self._ingest(self._run(run), which, "direct")()
-        self.butler.collections.register(workload.CHAIN, CollectionType.CHAINED)
+        self.butler.collections.register(workload.CHAIN, daf_butler.CollectionType.CHAINED)
         self.butler.collections.redefine_chain(workload.CHAIN, workload.CHAIN_RUNS)
         return workload.CHAIN
 
@@ -200,21 +198,25 @@ class Peer:
         return name
 
     def _make_refs(self, run: str, data_ids: list[workload.DataId]) -> list[Any]:
-        make: Callable[..., Any] = DataCoordinate.standardize
-        return [DatasetRef(self._type, make(data_id, dimensions=self._group), run) for data_id in data_ids]
+        make: Callable[..., Any] = daf_butler.DataCoordinate.standardize
+        return [
+            daf_butler.DatasetRef(self._type, make(data_id, dimensions=self._group), run)
+            for data_id in data_ids
+        ]
 
     def _query(self, collections: str, **options: bool) -> Any:
         return self.butler.query_datasets(workload.DATASET_TYPE, collections, limit=None, **options)
 
 
-
 def _exposures(first: int, n: int) -> list[workload.Record]:
     """Return exposure records with timespans; times are made all at once, since astropy is slow with single ones."""
     records = workload.exposure_records(first, n)
-    begins = Time([record.pop("begin") / 1e9 for record in records], format="unix_tai", scale="tai")
-    ends = Time([record.pop("end") / 1e9 for record in records], format="unix_tai", scale="tai")
+    begins = astropy_time.Time(
+        [record.pop("begin") / 1e9 for record in records], format="unix_tai", scale="tai"
+    )
+    ends = astropy_time.Time([record.pop("end") / 1e9 for record in records], format="unix_tai", scale="tai")
     for record, begin, end in zip(records, begins, ends, strict=True):
-        record["timespan"] = Timespan(begin, end)
+        record["timespan"] = daf_butler.Timespan(begin, end)
     return records
 
 
@@ -239,7 +241,13 @@ def _read_values(refs: Iterable[Any]) -> int:
     count = 0
     for ref in refs:
         data_id = ref.dataId
-        if ref.id and ref.run and data_id["instrument"] and data_id["exposure"] and data_id["detector"] >= 0:
+        if (
+            ref.id.int
+            and ref.run
+            and data_id["instrument"]
+            and data_id["exposure"]
+            and data_id["detector"] >= 0
+        ):
             count += 1
     return count
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -60,8 +61,9 @@ def test_chains(world: RegistryWorld, edits: list[tuple[SequenceEditMode, list[s
         assert world.children(chain) == tuple(model)
 
 
+Span = tuple[int | None, int | None]
 _TIMES = st.one_of(st.none(), st.integers(0, 8))
-_SPANS = st.tuples(_TIMES, _TIMES).filter(lambda span: None in span or span[0] < span[1])
+_SPANS: st.SearchStrategy[Span] = st.tuples(_TIMES, _TIMES).filter(lambda span: bool(_instants(*span)))
 _EDITS = st.lists(
     st.tuples(st.sampled_from(["certify", "decertify", "merge"]), _SPANS, st.integers(0, 1)), max_size=10
 )
@@ -75,8 +77,8 @@ def _instants(begin: int | None, end: int | None) -> range:
 @given(st.lists(st.tuples(_SPANS, st.integers(0, 1), st.sampled_from(_INPUTS)), max_size=4), _EDITS)
 def test_validity(
     world: RegistryWorld,
-    inputs: list[tuple[tuple[int | None, int | None], int, str]],
-    edits: list[tuple[str, tuple[int | None, int | None], int]],
+    inputs: list[tuple[Span, int, str]],
+    edits: list[tuple[str, Span, int]],
 ) -> None:
     """The model knows, for each instant from -1 to 8, which dataset is valid in each collection."""
     prefix = f"{len(world.collections())}/"
@@ -87,7 +89,7 @@ def test_validity(
     world.register(calib, *(f"{prefix}{name}" for name in _INPUTS), type=CollectionType.CALIBRATION)
     model: dict[str, dict[int, int]] = {calib: {}, **{f"{prefix}{name}": {} for name in _INPUTS}}
 
-    def certify(collection: str, span: tuple[int | None, int | None], number: int) -> None:
+    def certify(collection: str, span: Span, number: int) -> None:
         edit = Certification(collection=collection, datasets=frozenset({refs[number].uuid}), timespan=span)
         known, instants = model[collection], _instants(*span)
         if any(instant in known for instant in instants):
@@ -124,7 +126,7 @@ def test_validity(
     assert found == model[calib]
 
 
-def _validity(world: RegistryWorld, collection: str) -> list[tuple[int | None, int | None, object]]:
+def _validity(world: RegistryWorld, collection: str) -> list[tuple[int | None, int | None, UUID]]:
     assert isinstance(world.registry, SqlRegistry)
     context = world.registry._context
     with context.database.read() as cursor:

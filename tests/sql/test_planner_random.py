@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, given, note, settings, strategies as st
@@ -71,7 +72,7 @@ def dataset_env(world: QueryWorld, dataset: Dataset, collections: list[str]) -> 
     return {**env(instrument, visit, detector), "run": dataset.run, "calexp.collection": first}
 
 
-def in_order(rows: list[tuple[Any, Row]], order: list[tuple[Written, bool]], tie: Any) -> list[Any]:
+def in_order(rows: Sequence[tuple[Any, Row]], order: list[tuple[Written, bool]], tie: Any) -> list[Any]:
     rows = sorted(rows, key=lambda pair: tie(pair[0]))
     for written, descending in reversed(order):
         present = [pair for pair in rows if written.value(pair[1]) is not None]

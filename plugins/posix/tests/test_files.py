@@ -252,6 +252,20 @@ def test_where_not_all_can_be_synced_each_is(
         assert len(synced) == 21
 
 
+def test_a_file_system_that_cannot_sync_directories_is_served(open_posix: Open, root: Path) -> None:
+    datastore = open_posix(durability="power-loss")
+
+    def step(name: str, path: str) -> None:
+        if name == "fsync" and os.path.isdir(path):
+            raise OSError(errno.EINVAL, "not for directories")
+
+    _io.step = step
+    try:
+        put(datastore, [{}], make_refs(1), uuid4())
+    finally:
+        _io.step = None
+
+
 def test_deletions_are_durable(open_posix: Open, root: Path, steps: list[tuple[str, str]]) -> None:
     datastore = open_posix(durability="power-loss")
     refs = put(datastore, [{}] * 3, make_refs(3), uuid4())

@@ -18,7 +18,8 @@ class TestSqlite(QueryConformance):
     """Queries of a registry in a file."""
 
     @pytest.fixture(scope="class")
-    def registry(self, bridge: PlainBridge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    @classmethod
+    def registry(cls, bridge: PlainBridge, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         config, context = (
             SqliteRegistryConfig(),
             make_context(tmp_path_factory.mktemp("r"), durability="process"),

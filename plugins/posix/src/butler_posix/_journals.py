@@ -160,10 +160,10 @@ class PosixJournalStore(JournalStore):
         return journal
 
     def _read_staged(self, name: str, directory: str) -> Journal:
-        batch_id, writer = parse_name(directory)
-        made = self._staging.made(directory)
+        made = self._staging.made(directory) if _is_part(directory) else None
         if made is None:
             raise _dropped(name)
+        batch_id, writer = parse_name(directory)
         return Journal(
             version=JOURNAL_VERSION,
             batch_id=batch_id,

@@ -215,9 +215,13 @@ class SqliteDatabase(Database):
         """Return one of the types that STRICT tables know; TEXT compares bytes of UTF-8, which is by code point."""
         return _TYPES[kind]()
 
-    def table_options(self, *, is_small: bool = False) -> Mapping[str, Any]:
+    def table_options(self, *, is_small: bool = False, has_surrogate: bool = False) -> Mapping[str, Any]:
         """Return options: every table checks the types of values, small ones are stored in their primary key's index."""
-        return {"sqlite_strict": True, "sqlite_with_rowid": not is_small}
+        return {
+            "sqlite_strict": True,
+            "sqlite_with_rowid": not is_small,
+            "sqlite_autoincrement": has_surrogate,
+        }
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         """Return SQLite's INSERT."""

@@ -1,0 +1,95 @@
+"""The tables that the benchmarks print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.aims import Kind, Verdict
+from tests.benchmarks.results import Row, Setting
+
+_WIDTH = 150  # where output is no terminal
+
+_MARKS = {True: "[green]met[/]", False: "[red]missed[/]", None: "[yellow]unknown[/]"}
+
+
+def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -> None:
+    """Print a table for each setting, and what came of the aims.
+
+    Parameters
+    ----------
+    tables
+        Rows by setting.
+    rounds
+        How many rounds there were.
+    judge
+        Whether the workload had the size that the aims are for.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    for setting, rows in tables.items():
+        console.print(_table(setting, rows, judge=judge))
+    console.print(
+        f"Medians of {rounds} rounds, each side in a fresh process in turn; in brackets the extremes of the rounds' ratios.\n"
+        "peer: lsst-daf-butler, which has no durability setting and syncs nothing but SQLite.  limit: bare system calls and SQL."
+    )
+    if not judge:
+        console.print("The aims are for the full workload, so nothing is judged here.")
+        return
+    verdicts = [
+        (setting, verdict) for setting, rows in tables.items() for row in rows for verdict in row.verdicts
+    ]
+    for is_met, word in ((True, "met"), (False, "missed"), (None, "not measured")):
+        found = [f"{v.title} on {s.medium}: {_text(v)}" for s, v in verdicts if v.is_met is is_met]
+        if found or is_met is not None:
+            console.print(f"\n[bold]{len(found)} of {len(verdicts)} aims {word}[/]")
+        for line in found:
+            console.print(f"  {line}", highlight=False)
+
+
+def _table(setting: Setting, rows: Sequence[Row], *, judge: bool) -> Table:
+    title = "beginning" if setting.medium == "start" else f"{setting.medium}, durability {setting.durability}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("operation")
+    for name in ("n", "peer", "ours", "limit", "peer / ours", "ours / limit"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if judge:
+        table.add_column("aim")
+    for row in rows:
+        cell = row.cell
+        cells = [
+            row.operation.title,
+            f"{cell.n:,}".replace(",", " "),
+            *(_seconds(value) for value in (cell.peer, cell.ours, cell.limit)),
+            _ratio(cell.peer, cell.ours, row.peer_range),
+            _ratio(cell.ours, cell.limit, row.limit_range),
+        ]
+        if judge:
+            cells.append("\n".join(f"{_text(verdict)} {_MARKS[verdict.is_met]}" for verdict in row.verdicts))
+        table.add_row(*cells)
+    return table
+
+
+def _text(verdict: Verdict) -> str:
+    if verdict.measured is None:
+        return str(verdict.aim)
+    precise = ",.0f" if verdict.aim.kind is Kind.RATE else ".3g"
+    return f"{verdict.aim}: {verdict.measured:{precise}}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
+
+
+def _ratio(above: float | None, below: float | None, spread: tuple[float, float] | None) -> str:
+    if above is None or below is None:
+        return "-"
+    text = f"{above / below:.3g}"
+    if spread is not None and spread[0] < spread[1]:
+        text += f" ({spread[0]:.3g} to {spread[1]:.3g})"
+    return text
