@@ -69,7 +69,7 @@ test-all: $(INSTALLED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m "" $(PYTEST_FLAGS)
 
 bench: $(INSTALLED) $(PEER_INSTALLED)
-	$(BIN)/python tests/benchmarks --peer $(PEER_VENV)/bin/python
+	$(BIN)/python -m tests.benchmarks --peer $(PEER_VENV)/bin/python
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

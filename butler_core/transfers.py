@@ -112,7 +112,10 @@ class Importer:
                     data_id = DataCoordinate.from_required(dataset_type.dimensions, values)
                     refs[uuid] = DatasetRef(uuid, dataset_type, data_id, run)
         registered = [ref for ref in refs.values() if ref.dataset_type.name in known.dataset_types]
-        here = {ref.uuid for ref in self._registry.expand_existing_dataset_refs(registered).refs}
+        here = {
+            ref.uuid
+            for ref in self._registry.expand_existing_dataset_refs(registered, dimension_records=False).refs
+        }
         return {uuid: ref for uuid, ref in refs.items() if uuid not in here}, len(here)
 
     def _apply(

@@ -34,6 +34,9 @@ from butler_core.transactions import Transactions
 class Opening(DatastoreButler):
     """What all methods of a butler stand on: its repository's parts and its defaults."""
 
+    _opened: repository.Opened
+    _cache: ClientCache
+
     def __init__(
         self,
         config: RepositoryConfig | Mapping[str, Any] | UriExpression | None = None,
@@ -200,7 +203,8 @@ class Opening(DatastoreButler):
         if all(ref.datastore_records is not None for ref in refs):
             self._parts()
             return list(refs)
-        found = {ref.uuid: ref for ref in self._parts().registry.expand_existing_dataset_refs(refs).refs}
+        expansion = self._parts().registry.expand_existing_dataset_refs(refs, dimension_records=False)
+        found = {ref.uuid: ref for ref in expansion.refs}
         return [found.get(ref.uuid) for ref in refs]
 
 

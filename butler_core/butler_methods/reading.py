@@ -48,7 +48,7 @@ class Reading(Opening):
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> InMemoryDataset: ...
-    def get(
+    def get(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
         self,
         dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
@@ -93,7 +93,7 @@ class Reading(Opening):
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> DeferredDatasetHandle: ...
-    def get_deferred(
+    def get_deferred(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
         self,
         dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
@@ -120,7 +120,7 @@ class Reading(Opening):
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> Uri: ...
-    def get_uri(
+    def get_uri(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
         self,
         dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,
@@ -146,7 +146,7 @@ class Reading(Opening):
         collections: CollectionPattern = None,
         **kwargs: DataIdValue,
     ) -> DatasetExistence: ...
-    def exists(
+    def exists(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
         self,
         dataset_type: DatasetRef | DatasetTypeLike | None = None,
         data_id: DataId | None = None,

@@ -57,7 +57,7 @@ class Writing(Opening):
         run: CollectionName | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetRef: ...
-    def put(
+    def put(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
         self,
         obj: InMemoryDataset,
         dataset_type: DatasetRef | DatasetTypeLike | None = None,
@@ -116,7 +116,9 @@ class Writing(Opening):
     def unstore(self, refs: Iterable[DatasetRef]) -> None:
         """Drop bytes and datastore records, keep the registration: see `LimitedButler.unstore`."""
         self._check_writeable()
-        expansion = self._registry.expand_existing_dataset_refs(list(refs), sign_for_unstore=True)
+        expansion = self._registry.expand_existing_dataset_refs(
+            list(refs), dimension_records=False, sign_for_unstore=True
+        )
         stored = list({ref.uuid: ref for ref in expansion.refs if ref.datastore_records}.values())
         if not stored:
             return

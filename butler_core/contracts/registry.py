@@ -140,9 +140,14 @@ class Registry(ABC):
 
     @abstractmethod
     def expand_existing_dataset_refs(
-        self, refs: Iterable[DatasetRef], *, sign_for_get: bool = False, sign_for_unstore: bool = False
+        self,
+        refs: Iterable[DatasetRef],
+        *,
+        dimension_records: bool = True,
+        sign_for_get: bool = False,
+        sign_for_unstore: bool = False,
     ) -> Expansion:
-        """Add dimension records and stored datastore records.
+        """Add dimension records, unless they are not wanted, and stored datastore records.
 
         What is expanded already is trusted, except for unstore, which reads the primary.
         """

@@ -48,7 +48,9 @@ class Expander:
                 predicted.update(bridge.make_opaque_values(expanded, batch_id=batch_id, files=files))
             return Expansion(predicted.attach_to(expanded), self._journal_paths(expanded), generation)
 
-    def expand_existing(self, refs: Iterable[DatasetRef], *, trust: bool) -> Expansion:
+    def expand_existing(
+        self, refs: Iterable[DatasetRef], *, trust: bool, dimension_records: bool = True
+    ) -> Expansion:
         """Expand refs of existing datasets: those that are not there are left out.
 
         Parameters
@@ -57,6 +59,8 @@ class Expander:
             Any refs.
         trust
             Whether refs that are expanded already are returned as they are; else their datastore records are read again.
+        dimension_records
+            Whether dimension records are wanted at all.
         """
         refs = list(refs)
         with unwatched():
@@ -66,7 +70,8 @@ class Expander:
                 there = self._find(cursor, catalog, asked)
                 if len(there) < len(asked):
                     refs = [ref for ref in refs if (trust and ref.is_expanded) or ref.uuid_bytes in there]
-                refs = self._with_dimension_records(cursor, refs)
+                if dimension_records:
+                    refs = self._with_dimension_records(cursor, refs)
                 refs = self._with_datastore_records(cursor, refs, trust=trust)
             return Expansion(refs, self._journal_paths(refs), catalog.generation)
 

@@ -16,8 +16,6 @@ from butler_core.sql.statement import Statement
 
 _FEW = 32
 """Up to so many collections are parameters of their own."""
-_FEW_ENOUGH = 3
-"""Up to so many collections are looked at in one go."""
 
 
 class _Lookup(NamedTuple):
@@ -79,11 +77,7 @@ def find_one(
     values
         The required values.
     """
-    found = None
-    if len(members) > _FEW_ENOUGH:  # what is found in the first needs no look at many others
-        found = _find(context, cursor, registered, members[:1], values)
-        members = members[1:]
-    found = found or _find(context, cursor, registered, members, values)
+    found = _find(context, cursor, registered, members, values)
     if found is None:
         return []
     id_, uuid = found

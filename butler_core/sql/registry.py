@@ -118,10 +118,17 @@ class SqlRegistry(Registry):
         return self._expander.expand_new(refs, batch_id=batch_id, files=files, predict=predict)
 
     def expand_existing_dataset_refs(
-        self, refs: Iterable[DatasetRef], *, sign_for_get: bool = False, sign_for_unstore: bool = False
+        self,
+        refs: Iterable[DatasetRef],
+        *,
+        dimension_records: bool = True,
+        sign_for_get: bool = False,
+        sign_for_unstore: bool = False,
     ) -> Expansion:
         """Add dimension records and stored datastore records; nothing is signed, but for unstore nothing is trusted either."""
-        return self._expander.expand_existing(refs, trust=not sign_for_unstore)
+        return self._expander.expand_existing(
+            refs, trust=not sign_for_unstore, dimension_records=dimension_records
+        )
 
     # -- writing
 

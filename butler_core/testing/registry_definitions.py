@@ -111,7 +111,11 @@ class DimensionTests:
             ("detector", {"instrument": INSTRUMENT, "detector": 9, "colour": "red"}, "colour"),
             ("detector", {"instrument": INSTRUMENT}, "no value for detector"),
             ("skymap", {"skymap": None}, "no value for skymap"),
-            ("visit", {"instrument": INSTRUMENT, "visit": 9, "exposure_time": math.nan}, "visit.exposure_time"),
+            (
+                "visit",
+                {"instrument": INSTRUMENT, "visit": 9, "exposure_time": math.nan},
+                "visit.exposure_time",
+            ),
             ("detector", {"instrument": INSTRUMENT, "detector": 2**70}, "64 bits"),
             ("detector", {"instrument": INSTRUMENT, "detector": "seven"}, "wrong type|seven"),
             ("visit", {"instrument": INSTRUMENT, "visit": 9, "region": "no hex"}, "visit.region"),

@@ -9,7 +9,7 @@
 
 import enum
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
@@ -60,6 +60,605 @@ from butler_core.models.journal import BatchOutcome
 _T_co = TypeVar("_T_co", covariant=True)
 
 __version__: str
+
+# ==== models ====
+
+class CollectionType(enum.Enum):
+    RUN = "run"
+    TAGGED = "tagged"
+    CHAINED = "chained"
+    CALIBRATION = "calibration"
+
+    @classmethod
+    def all(cls) -> frozenset[CollectionType]: ...
+
+class SequenceEditMode(enum.Enum):
+    ASSIGN = "assign"
+    REMOVE = "remove"
+    EXTEND = "extend"
+    PREPEND = "prepend"
+
+class SetInsertMode(enum.Enum):
+    INSERT_OR_FAIL = "insert-or-fail"
+    INSERT_OR_SKIP = "insert-or-skip"
+    INSERT_OR_REPLACE = "insert-or-replace"
+
+class SetEditMode(enum.Enum):
+    INSERT_OR_FAIL = "insert-or-fail"
+    INSERT_OR_SKIP = "insert-or-skip"
+    INSERT_OR_REPLACE = "insert-or-replace"
+    ASSIGN = "assign"
+    REMOVE = "remove"
+    DISCARD = "discard"
+
+class DatasetIdMode(enum.Enum):
+    UNIQUE = "unique"
+    DATA_ID = "data_id"
+    DATA_ID_RUN = "data_id_run"
+
+class Timespan:
+    def __init__(self, begin: int | None = None, end: int | None = None) -> None: ...
+    begin: int | None
+    end: int | None
+    is_empty: bool
+    duration_ns: int | None
+
+    @classmethod
+    def empty(cls) -> Timespan: ...
+    @classmethod
+    def from_instant(cls, time_ns: int) -> Timespan: ...
+    @classmethod
+    def from_iso(cls, begin: str | None, end: str | None, scale: TimeScale = "tai") -> Timespan: ...
+    @classmethod
+    def from_datetime(cls, begin: datetime | None, end: datetime | None) -> Timespan: ...
+    @classmethod
+    def from_astropy(cls, begin: Any | None, end: Any | None) -> Timespan: ...
+    def to_iso(self, scale: TimeScale = "tai") -> tuple[str | None, str | None]: ...
+    def overlaps(self, other: Timespan | int) -> bool: ...
+    def contains(self, other: Timespan | int) -> bool: ...
+    def intersection(self, *others: Timespan) -> Timespan: ...
+    def difference(self, other: Timespan) -> tuple[Timespan, ...]: ...
+
+class DimensionElement(BaseModel):
+    name: DimensionElementName
+    doc: str = ""
+    is_dimension: bool
+    is_governor: bool = False
+    is_skypix: bool = False
+    has_table: bool = True
+    joins: bool = False
+    populated_by: DimensionName | None = None
+    required: tuple[DimensionName, ...] = ()
+    implied: tuple[DimensionName, ...] = ()
+    primary_key: ColumnInfo | None = None
+    alternate_keys: tuple[ColumnInfo, ...] = ()
+    metadata: tuple[ColumnInfo, ...] = ()
+    spatial_family: str | None = None
+    temporal_family: str | None = None
+
+class DimensionUniverse:
+    namespace: str
+    version: int
+
+    @classmethod
+    def load(
+        cls, source: str | UriExpression | Mapping[str, Any], version: int | None = None
+    ) -> DimensionUniverse: ...
+    elements: Mapping[DimensionElementName, DimensionElement]
+    dimensions: Mapping[DimensionName, DimensionElement]
+    governor_dimensions: Set[DimensionName]
+    common_skypix: DimensionName | None
+    empty: DimensionGroup
+
+    def conform(self, dimensions: Iterable[DimensionName] | DimensionName) -> DimensionGroup: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+class DimensionGroup(Set[DimensionName]):
+    universe: DimensionUniverse
+
+    def __contains__(self, name: object) -> bool: ...
+    def __iter__(self) -> Iterator[DimensionName]: ...
+    def __len__(self) -> int: ...
+    names: tuple[DimensionName, ...]
+    required: tuple[DimensionName, ...]
+    implied: tuple[DimensionName, ...]
+    elements: tuple[DimensionElementName, ...]
+    governors: tuple[DimensionName, ...]
+    skypix: tuple[DimensionName, ...]
+
+    def union(self, *others: Iterable[DimensionName]) -> DimensionGroup: ...
+    def intersection(self, *others: Iterable[DimensionName]) -> DimensionGroup: ...
+
+class DataCoordinate(Mapping[DimensionName, DataIdValue]):
+    @classmethod
+    def standardize(
+        cls,
+        data_id: DataId | None = None,
+        *,
+        dimensions: Iterable[DimensionName] | None = None,
+        universe: DimensionUniverse,
+        defaults: DataCoordinate | None = None,
+        **kwargs: DataIdValue,
+    ) -> DataCoordinate: ...
+    def __getitem__(self, name: DimensionName) -> DataIdValue: ...
+    def __iter__(self) -> Iterator[DimensionName]: ...
+    def __len__(self) -> int: ...
+    dimensions: DimensionGroup
+    required: Mapping[DimensionName, DataIdValue]
+    is_full: bool
+    is_expanded: bool
+    records: Mapping[DimensionElementName, Any]  # DimensionRecord | None
+    region: Region | None
+    timespan: Timespan | None
+
+    def subset(self, dimensions: Iterable[DimensionName]) -> DataCoordinate: ...
+    def union(self, other: DataCoordinate) -> DataCoordinate: ...
+
+class DimensionRecord:
+    element: DimensionElement
+    data_id: DataCoordinate
+    region: Region | None
+    timespan: Timespan | None
+
+    def __getattr__(self, column: str) -> Any: ...
+    def __getitem__(self, column: ColumnName) -> Any: ...
+    def to_dict(self) -> dict[ColumnName, Any]: ...
+
+class DatasetType:
+    name: DatasetTypeName
+    dimensions: DimensionGroup
+    storage_class_name: StorageClassName
+    is_calibration: bool
+
+    def __init__(
+        self,
+        name: DatasetTypeName,
+        dimensions: DimensionGroup,
+        storage_class: StorageClassLike,
+        *,
+        is_calibration: bool = False,
+    ) -> None: ...
+    storage_class: StorageClass
+    component: str | None
+
+    def make_component(self, component: str) -> DatasetType: ...
+    def with_storage_class(self, storage_class: StorageClassLike) -> DatasetType: ...
+
+class DatasetRef:
+    uuid: UUID
+    dataset_type: DatasetType
+    data_id: DataCoordinate
+    run: CollectionName
+    datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | None
+
+    def __init__(
+        self,
+        uuid: UUID,
+        dataset_type: DatasetType,
+        data_id: DataCoordinate,
+        run: CollectionName,
+        datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | None = None,
+    ) -> None: ...
+    is_expanded: bool
+
+    def make_component(self, component: str) -> DatasetRef: ...
+    def with_storage_class(self, storage_class: StorageClassLike) -> DatasetRef: ...
+
+class FileDataset:
+    path: Uri
+    refs: list[DatasetRef]
+    formatter: FormatterName | None
+
+    def __init__(
+        self,
+        path: UriExpression,
+        refs: Sequence[DatasetRef] | DatasetRef,
+        formatter: FormatterName | None = None,
+    ) -> None: ...
+
+class StorageClass:
+    name: StorageClassName
+    components: Mapping[str, StorageClassName]
+    derived_components: Mapping[str, StorageClassName]
+    parameters: Set[GetParameter]
+    pytype: type
+    delegate: Any | None
+
+    def can_convert(self, other: StorageClass) -> bool: ...
+    def coerce(self, obj: Any) -> Any: ...
+
+class RepositoryConfig(BaseModel):
+    version: Literal[1] = 1
+    repository_id: UUID
+    root: Uri
+    registry: Mapping[str, Any]
+    datastore: Mapping[str, Any]
+    durability: Durability = "power-loss"
+    allow_pickle: bool = False
+
+class QueryDescription(BaseModel):
+    version: Literal[1] = 1
+    kind: Literal["datasets", "data_ids", "records"]
+    answer: Literal["rows", "count", "any", "plan"] = "rows"
+    dimensions: tuple[DimensionName, ...]
+    dataset_type: DatasetTypeName | None = None
+    element: DimensionElementName | None = None
+    searches: tuple[DatasetSearch, ...] = ()
+    data_id: tuple[tuple[DimensionName, DataIdValue], ...] = ()
+    uuids: frozenset[UUID] | None = None
+    where: Expr | None = None
+    where_text: str = ""
+    order_by: tuple[OrderTerm, ...] = ()
+    offset: int = 0
+    limit: int | None = None
+    dimension_records: bool = False
+    datastore_records: bool = False
+
+# ==== results ====
+
+class GetResult(NamedTuple):
+    index: int  # type: ignore[assignment]
+    ref: DatasetRef
+    parameters: Parameters | None
+    dataset: InMemoryDataset
+
+class GetDeferredResult(NamedTuple):
+    index: int  # type: ignore[assignment]
+    ref: DatasetRef
+    parameters: Parameters | None
+    handle: DeferredDatasetHandle
+
+class UriResult(NamedTuple):
+    index: int  # type: ignore[assignment]
+    ref: DatasetRef
+    uri: Uri
+
+class DatasetExistence(enum.Enum):
+    NONE = "none"
+    REGISTERED = "registered"
+    STORED = "stored"
+    MISSING_ARTIFACT = "missing-artifact"
+
+    def __bool__(self) -> bool: ...
+
+class Expression:
+    def __getattr__(self, name: str) -> Expression: ...
+    def __getitem__(self, name: str) -> Expression: ...
+    def __eq__(self, other: object) -> Expression: ...  # type: ignore[override]
+    def __ne__(self, other: object) -> Expression: ...  # type: ignore[override]
+    def __lt__(self, other: Any) -> Expression: ...
+    __le__ = __gt__ = __ge__ = __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __and__ = __or__ = __lt__
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __lt__
+
+    def __neg__(self) -> Expression: ...
+    __pos__ = __invert__ = __neg__
+
+    def is_null(self) -> Expression: ...
+    def is_in(self, values: Iterable[Any] | Timespan | Expression) -> Expression: ...
+    def between(self, low: Any, high: Any) -> Expression: ...
+    def overlaps(self, other: Any) -> Expression: ...
+    def glob(self, pattern: str) -> Expression: ...
+    def like(self, pattern: str) -> Expression: ...
+    def desc(self) -> Expression: ...
+
+columns: Expression
+
+class ColumnInfo(NamedTuple):
+    name: ColumnName
+    type: ColumnType
+    unit: str = ""
+    doc: str = ""
+    nullable: bool = True
+
+class QueryBase(Iterable[_T_co], Generic[_T_co]):
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> None: ...
+    def __iter__(self) -> Iterator[_T_co]: ...
+    def sorted(self, order_by: OrderBy) -> Self: ...
+    def sliced(self, start: int = 0, stop: int | None = None) -> Self: ...
+    def count(self) -> int: ...
+    def any(self) -> bool: ...
+    def explain_no_results(self) -> list[str]: ...
+    def explain(self) -> str: ...
+
+class QueryAdapter(QueryBase[_T_co]):
+    def where(
+        self,
+        expression: Where = "",
+        data_id: DataId | None = None,
+        *,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> Self: ...
+
+class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
+    dataset_type: DatasetType
+
+    def expanded(self) -> Self: ...
+    def uuids(self) -> Iterable[UUID]: ...
+
+class DatasetQueryChain(QueryAdapter[DatasetRef]):
+    by_dataset_type: Mapping[DatasetTypeName, DatasetQueryAdapter]
+
+    def expanded(self) -> Self: ...
+    def uuids(self) -> Iterable[UUID]: ...
+
+class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
+    dimensions: DimensionGroup
+
+    def expanded(self) -> Self: ...
+
+class DimensionRecordQueryAdapter(QueryAdapter[DimensionRecord]):
+    element: DimensionElementName
+
+class CollectionInfo(NamedTuple):
+    name: CollectionName
+    type: CollectionType
+    doc: CollectionDocumentation = ""
+    children: Sequence[CollectionName] | None = None
+
+class CollectionQuery(Sequence[CollectionName]):
+    def details(self) -> Iterator[CollectionInfo]: ...
+    def summarize_types(self) -> Set[CollectionType]: ...
+    @overload
+    def __getitem__(self, index: int) -> CollectionName: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[CollectionName]: ...
+    def __len__(self) -> int: ...
+
+class DatasetTypeQuery(Mapping[DatasetTypeName, DatasetType]):
+    def summarize_storage_classes(self) -> Set[StorageClassName]: ...
+    def __getitem__(self, name: DatasetTypeName) -> DatasetType: ...
+    def __iter__(self) -> Iterator[DatasetTypeName]: ...
+    def __len__(self) -> int: ...
+
+class SyncStatus(enum.Enum):
+    INSERTED = "inserted"
+    IDENTICAL = "identical"
+    UPDATED = "updated"
+
+class SyncResult(NamedTuple):
+    element: DimensionElementName
+    key: tuple[DataIdValue, ...]
+    status: SyncStatus
+    old_values: Mapping[ColumnName, Any]
+
+class TransferReport(BaseModel):
+    datasets: int = 0
+    skipped: int = 0
+    files: int = 0
+    size_bytes: int | None = 0
+    chunks: int = 0
+    missing: tuple[UUID, ...] = ()
+
+class WriterIdentity(BaseModel):
+    host: str
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    process_start: int
+
+class JournalInfo(BaseModel):
+    datastore: DatastoreId
+    name: str
+    batch_id: UUID | None
+    kind: Literal["write", "remove", "graph"] | None
+    run: CollectionName | None
+    begun: datetime | None
+    writer: WriterIdentity | None
+    artifacts: int
+    size_bytes: int | None
+    outcome: BatchOutcome
+    problem: str = ""
+
+class RecoveryReport(BaseModel):
+    finished: tuple[JournalInfo, ...] = ()
+    waiting: tuple[JournalInfo, ...] = ()
+    left_alone: tuple[JournalInfo, ...] = ()
+    kept: int = 0
+    deleted: int = 0
+    freed_bytes: int | None = 0
+
+class RepositoryInfo(BaseModel):
+    repository_id: UUID
+    universe: tuple[str, int]
+    registry: str
+    datastores: Mapping[DatastoreId, str]
+    durability: Durability
+    versions: Mapping[str, int]
+
+# ==== batches ====
+
+class BatchHelper:
+    butler: Butler
+    batch_id: UUID
+    raw: RawBatch
+    results: BatchResults
+
+    def register_collection(
+        self,
+        name: CollectionName,
+        type: CollectionType = CollectionType.RUN,
+        doc: CollectionDocumentation = "",
+    ) -> None: ...
+    def edit_collection_chain(
+        self,
+        chain_name: CollectionName,
+        children: Sequence[CollectionName | int],
+        mode: SequenceEditMode,
+        *,
+        flatten: bool = False,
+    ) -> None: ...
+    def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None: ...
+    def edit_associations(
+        self, collection: CollectionName, refs: Iterable[DatasetRef], mode: SetEditMode
+    ) -> None: ...
+    def register_dataset_type(
+        self,
+        dataset_type_or_name: DatasetTypeLike,
+        /,
+        dimensions: Iterable[DimensionName] | None = None,
+        storage_class: StorageClassLike | None = None,
+        is_calibration: bool | None = None,
+        update: bool = False,
+    ) -> DatasetType: ...
+    def insert_dimension_data(
+        self,
+        element: DimensionElementName,
+        data: Iterable[DimensionData],
+        mode: SetInsertMode = SetInsertMode.INSERT_OR_FAIL,
+        *,
+        on_insert_of: DimensionElementName | None = None,
+        on_update_of: DimensionElementName | None = None,
+    ) -> None: ...
+    def sync_dimension_data(
+        self, record: DimensionData, update: bool = False, *, element: DimensionElementName | None = None
+    ) -> None: ...
+
+class BatchResults(BaseModel):
+    batch_id: UUID
+    syncs: tuple[SyncResult, ...] = ()
+    datasets: int = 0
+
+class DatasetTypeRegistration(BaseModel):
+    name: DatasetTypeName
+    dimensions: tuple[DimensionName, ...]
+    storage_class_name: StorageClassName
+    is_calibration: bool
+    update: bool = False
+
+    @classmethod
+    def from_dataset_type(
+        cls, dataset_type: DatasetType, update: bool = False
+    ) -> DatasetTypeRegistration: ...
+
+class CollectionRegistration(BaseModel):
+    name: CollectionName
+    type: CollectionType
+    doc: CollectionDocumentation = ""
+
+class SetCollectionDocumentation(BaseModel):
+    kind: Literal["documentation"] = "documentation"
+    name: CollectionName
+    doc: CollectionDocumentation
+
+class ChainedCollectionEdit(BaseModel):
+    kind: Literal["chain"] = "chain"
+    chain: CollectionName
+    children: tuple[CollectionName | int, ...]
+    mode: SequenceEditMode
+    flatten: bool = False
+
+class TaggedCollectionEdit(BaseModel):
+    kind: Literal["tagged"] = "tagged"
+    collection: CollectionName
+    datasets: frozenset[UUID]
+    mode: SetEditMode
+
+class Certification(BaseModel):
+    kind: Literal["certify"] = "certify"
+    collection: CollectionName
+    datasets: frozenset[UUID]
+    timespan: tuple[int | None, int | None]
+
+class Decertification(BaseModel):
+    kind: Literal["decertify"] = "decertify"
+    collection: CollectionName
+    dataset_type: DatasetTypeName
+    timespan: tuple[int | None, int | None]
+    data_ids: tuple[tuple[DataIdValue, ...], ...] | None = None
+
+class CertificationMerge(BaseModel):
+    kind: Literal["merge"] = "merge"
+    output: CollectionName
+    inputs: tuple[CollectionName, ...]
+
+class DimensionDataInsertion(BaseModel):
+    element: DimensionElementName
+    records: dict[tuple[DataIdValue, ...], dict[ColumnName, Any]] = Field(default_factory=dict)
+    mode: SetInsertMode = SetInsertMode.INSERT_OR_SKIP
+
+    def insert_records(self, records: Iterable[DimensionRecord]) -> None: ...
+    def update_from_data_ids(self, data_ids: Iterable[DataCoordinate]) -> None: ...
+    def update_from_dataset_refs(self, refs: Iterable[DatasetRef]) -> None: ...
+
+class DimensionDataSync(BaseModel):
+    element: DimensionElementName
+    records: list[dict[ColumnName, Any]] = Field(default_factory=list)
+    update: bool = False
+    on_insert: list[DimensionDataInsertion] = Field(default_factory=list)
+    on_update: list[DimensionDataInsertion] = Field(default_factory=list)
+
+class DatasetInsertionBatch(BaseModel):
+    datasets: dict[DatasetTypeName, dict[CollectionName, dict[UUID, tuple[DataIdValue, ...]]]] = Field(
+        default_factory=dict
+    )
+    def include(self, refs: Iterable[DatasetRef]) -> None: ...
+    def __iter__(self) -> Iterator[tuple[UUID, DatasetTypeName, tuple[DataIdValue, ...], CollectionName]]: ...  # type: ignore[override]
+    def __len__(self) -> int: ...
+
+class DatasetRemovalBatch(BaseModel):
+    uuids: set[UUID] = Field(default_factory=set)
+    def include(self, refs: Iterable[DatasetRef]) -> None: ...
+    def __iter__(self) -> Iterator[UUID]: ...  # type: ignore[override]
+    def __len__(self) -> int: ...
+
+class OpaqueTableBatch(BaseModel):
+    tables: dict[OpaqueTableName, dict[UUID, OpaqueTableValues]] = Field(default_factory=dict)
+    def __iter__(self) -> Iterator[tuple[OpaqueTableName, dict[UUID, OpaqueTableValues]]]: ...  # type: ignore[override]
+    def __getitem__(self, table_name: OpaqueTableName) -> dict[UUID, OpaqueTableValues]: ...
+    def __delitem__(self, table_name: OpaqueTableName) -> None: ...
+    def insert(self, table_name: OpaqueTableName, data: Iterable[tuple[UUID, OpaqueTableValues]]) -> None: ...
+    def update(self, other: OpaqueTableBatch) -> None: ...
+    def attach_to(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]: ...
+
+class OpaqueTableKeyBatch(BaseModel):
+    tables: dict[OpaqueTableName, set[UUID]] = Field(default_factory=dict)
+    def __iter__(self) -> Iterator[tuple[OpaqueTableName, set[UUID]]]: ...  # type: ignore[override]
+    def __getitem__(self, table_name: OpaqueTableName) -> set[UUID]: ...
+    def __delitem__(self, table_name: OpaqueTableName) -> None: ...
+    def insert(self, table_name: OpaqueTableName, keys: Iterable[UUID]) -> None: ...
+    def update(self, other: OpaqueTableKeyBatch) -> None: ...
+
+class Precondition(BaseModel):
+    kind: Literal["chain", "collection-absent", "collection-present", "dataset-absent", "dataset-present"]
+    name: CollectionName | None = None
+    children: tuple[CollectionName, ...] | None = None
+    type: CollectionType | None = None
+    uuid: UUID | None = None
+    dataset: tuple[DatasetTypeName, tuple[DataIdValue, ...], CollectionName] | None = None
+
+class RawBatch(BaseModel):
+    version: Literal[1] = 1
+    batch_id: UUID = Field(default_factory=new_uuid)
+    preconditions: list[Precondition] = Field(default_factory=list)
+    dataset_type_registrations: dict[DatasetTypeName, DatasetTypeRegistration] = Field(default_factory=dict)
+    collection_registrations: dict[CollectionName, CollectionRegistration] = Field(default_factory=dict)
+    dimension_syncs: dict[DimensionElementName, DimensionDataSync] = Field(default_factory=dict)
+    dimension_insertions: dict[DimensionElementName, DimensionDataInsertion] = Field(default_factory=dict)
+    dataset_insertions: DatasetInsertionBatch = Field(default_factory=DatasetInsertionBatch)
+    collection_edits: list[
+        ChainedCollectionEdit
+        | TaggedCollectionEdit
+        | Certification
+        | Decertification
+        | CertificationMerge
+        | SetCollectionDocumentation
+    ] = Field(default_factory=list)
+    opaque_table_insertions: OpaqueTableBatch = Field(default_factory=OpaqueTableBatch)
+    opaque_table_removals: OpaqueTableKeyBatch = Field(default_factory=OpaqueTableKeyBatch)
+    dataset_removals: DatasetRemovalBatch = Field(default_factory=DatasetRemovalBatch)
+    collection_removals: set[CollectionName] = Field(default_factory=set)
+    dataset_type_removals: set[DatasetTypeName] = Field(default_factory=set)
+
+    def clear(self) -> None: ...
+
+class RawBatchExport(BaseModel):
+    datastore_config: dict[str, Any] | None = None
+    batch: RawBatch = Field(default_factory=RawBatch)
+    files: dict[str, tuple[FormatterName | None, frozenset[UUID]]] = Field(default_factory=dict)
 
 # ==== butlers ====
 
@@ -352,605 +951,6 @@ class DeferredDatasetHandle:
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
     ) -> InMemoryDataset: ...
-
-# ==== results ====
-
-class GetResult(NamedTuple):
-    index: int
-    ref: DatasetRef
-    parameters: Parameters | None
-    dataset: InMemoryDataset
-
-class GetDeferredResult(NamedTuple):
-    index: int
-    ref: DatasetRef
-    parameters: Parameters | None
-    handle: DeferredDatasetHandle
-
-class UriResult(NamedTuple):
-    index: int
-    ref: DatasetRef
-    uri: Uri
-
-class DatasetExistence(enum.Enum):
-    NONE = "none"
-    REGISTERED = "registered"
-    STORED = "stored"
-    MISSING_ARTIFACT = "missing-artifact"
-
-    def __bool__(self) -> bool: ...
-
-class Expression:
-    def __getattr__(self, name: str) -> Expression: ...
-    def __getitem__(self, name: str) -> Expression: ...
-    def __eq__(self, other: object) -> Expression: ...
-    def __ne__(self, other: object) -> Expression: ...
-    def __lt__(self, other: Any) -> Expression: ...
-    __le__ = __gt__ = __ge__ = __add__ = __sub__ = __mul__ = __truediv__ = __mod__ = __and__ = __or__ = __lt__
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rmod__ = __lt__
-
-    def __neg__(self) -> Expression: ...
-    __pos__ = __invert__ = __neg__
-
-    def is_null(self) -> Expression: ...
-    def is_in(self, values: Iterable[Any] | Timespan | Expression) -> Expression: ...
-    def between(self, low: Any, high: Any) -> Expression: ...
-    def overlaps(self, other: Any) -> Expression: ...
-    def glob(self, pattern: str) -> Expression: ...
-    def like(self, pattern: str) -> Expression: ...
-    def desc(self) -> Expression: ...
-
-columns: Expression
-
-class ColumnInfo(NamedTuple):
-    name: ColumnName
-    type: ColumnType
-    unit: str = ""
-    doc: str = ""
-    nullable: bool = True
-
-class QueryBase(Iterable[_T_co], Generic[_T_co]):
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
-    ) -> None: ...
-    def __iter__(self) -> Iterator[_T_co]: ...
-    def sorted(self, order_by: OrderBy) -> Self: ...
-    def sliced(self, start: int = 0, stop: int | None = None) -> Self: ...
-    def count(self) -> int: ...
-    def any(self) -> bool: ...
-    def explain_no_results(self) -> list[str]: ...
-    def explain(self) -> str: ...
-
-class QueryAdapter(QueryBase[_T_co]):
-    def where(
-        self,
-        expression: Where = "",
-        data_id: DataId | None = None,
-        *,
-        bind: Mapping[str, Any] | None = None,
-        **kwargs: DataIdValue,
-    ) -> Self: ...
-
-class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
-    dataset_type: DatasetType
-
-    def expanded(self) -> Self: ...
-    def uuids(self) -> Iterable[UUID]: ...
-
-class DatasetQueryChain(QueryAdapter[DatasetRef]):
-    by_dataset_type: Mapping[DatasetTypeName, DatasetQueryAdapter]
-
-    def expanded(self) -> Self: ...
-    def uuids(self) -> Iterable[UUID]: ...
-
-class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
-    dimensions: DimensionGroup
-
-    def expanded(self) -> Self: ...
-
-class DimensionRecordQueryAdapter(QueryAdapter[DimensionRecord]):
-    element: DimensionElementName
-
-class CollectionInfo(NamedTuple):
-    name: CollectionName
-    type: CollectionType
-    doc: CollectionDocumentation = ""
-    children: Sequence[CollectionName] | None = None
-
-class CollectionQuery(Sequence[CollectionName]):
-    def details(self) -> Iterator[CollectionInfo]: ...
-    def summarize_types(self) -> Set[CollectionType]: ...
-    @overload
-    def __getitem__(self, index: int) -> CollectionName: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[CollectionName]: ...
-    def __len__(self) -> int: ...
-
-class DatasetTypeQuery(Mapping[DatasetTypeName, DatasetType]):
-    def summarize_storage_classes(self) -> Set[StorageClassName]: ...
-    def __getitem__(self, name: DatasetTypeName) -> DatasetType: ...
-    def __iter__(self) -> Iterator[DatasetTypeName]: ...
-    def __len__(self) -> int: ...
-
-class SyncStatus(enum.Enum):
-    INSERTED = "inserted"
-    IDENTICAL = "identical"
-    UPDATED = "updated"
-
-class SyncResult(NamedTuple):
-    element: DimensionElementName
-    key: tuple[DataIdValue, ...]
-    status: SyncStatus
-    old_values: Mapping[ColumnName, Any]
-
-class TransferReport(BaseModel):
-    datasets: int = 0
-    skipped: int = 0
-    files: int = 0
-    size_bytes: int | None = 0
-    chunks: int = 0
-    missing: tuple[UUID, ...] = ()
-
-class WriterIdentity(BaseModel):
-    host: str
-    boot_id: str
-    pid_namespace: str
-    pid: int
-    process_start: int
-
-class JournalInfo(BaseModel):
-    datastore: DatastoreId
-    name: str
-    batch_id: UUID | None
-    kind: Literal["write", "remove", "graph"] | None
-    run: CollectionName | None
-    begun: datetime | None
-    writer: WriterIdentity | None
-    artifacts: int
-    size_bytes: int | None
-    outcome: BatchOutcome
-    problem: str = ""
-
-class RecoveryReport(BaseModel):
-    finished: tuple[JournalInfo, ...] = ()
-    waiting: tuple[JournalInfo, ...] = ()
-    left_alone: tuple[JournalInfo, ...] = ()
-    kept: int = 0
-    deleted: int = 0
-    freed_bytes: int | None = 0
-
-class RepositoryInfo(BaseModel):
-    repository_id: UUID
-    universe: tuple[str, int]
-    registry: str
-    datastores: Mapping[DatastoreId, str]
-    durability: Durability
-    versions: Mapping[str, int]
-
-# ==== models ====
-
-class CollectionType(enum.Enum):
-    RUN = "run"
-    TAGGED = "tagged"
-    CHAINED = "chained"
-    CALIBRATION = "calibration"
-
-    @classmethod
-    def all(cls) -> frozenset[CollectionType]: ...
-
-class SequenceEditMode(enum.Enum):
-    ASSIGN = "assign"
-    REMOVE = "remove"
-    EXTEND = "extend"
-    PREPEND = "prepend"
-
-class SetInsertMode(enum.Enum):
-    INSERT_OR_FAIL = "insert-or-fail"
-    INSERT_OR_SKIP = "insert-or-skip"
-    INSERT_OR_REPLACE = "insert-or-replace"
-
-class SetEditMode(enum.Enum):
-    INSERT_OR_FAIL = "insert-or-fail"
-    INSERT_OR_SKIP = "insert-or-skip"
-    INSERT_OR_REPLACE = "insert-or-replace"
-    ASSIGN = "assign"
-    REMOVE = "remove"
-    DISCARD = "discard"
-
-class DatasetIdMode(enum.Enum):
-    UNIQUE = "unique"
-    DATA_ID = "data_id"
-    DATA_ID_RUN = "data_id_run"
-
-class Timespan:
-    def __init__(self, begin: int | None = None, end: int | None = None) -> None: ...
-    begin: int | None
-    end: int | None
-    is_empty: bool
-    duration_ns: int | None
-
-    @classmethod
-    def empty(cls) -> Timespan: ...
-    @classmethod
-    def from_instant(cls, time_ns: int) -> Timespan: ...
-    @classmethod
-    def from_iso(cls, begin: str | None, end: str | None, scale: TimeScale = "tai") -> Timespan: ...
-    @classmethod
-    def from_datetime(cls, begin: datetime | None, end: datetime | None) -> Timespan: ...
-    @classmethod
-    def from_astropy(cls, begin: Any | None, end: Any | None) -> Timespan: ...
-    def to_iso(self, scale: TimeScale = "tai") -> tuple[str | None, str | None]: ...
-    def overlaps(self, other: Timespan | int) -> bool: ...
-    def contains(self, other: Timespan | int) -> bool: ...
-    def intersection(self, *others: Timespan) -> Timespan: ...
-    def difference(self, other: Timespan) -> tuple[Timespan, ...]: ...
-
-class DimensionElement(BaseModel):
-    name: DimensionElementName
-    doc: str = ""
-    is_dimension: bool
-    is_governor: bool = False
-    is_skypix: bool = False
-    has_table: bool = True
-    joins: bool = False
-    populated_by: DimensionName | None = None
-    required: tuple[DimensionName, ...] = ()
-    implied: tuple[DimensionName, ...] = ()
-    primary_key: ColumnInfo | None = None
-    alternate_keys: tuple[ColumnInfo, ...] = ()
-    metadata: tuple[ColumnInfo, ...] = ()
-    spatial_family: str | None = None
-    temporal_family: str | None = None
-
-class DimensionUniverse:
-    namespace: str
-    version: int
-
-    @classmethod
-    def load(
-        cls, source: str | UriExpression | Mapping[str, Any], version: int | None = None
-    ) -> DimensionUniverse: ...
-    elements: Mapping[DimensionElementName, DimensionElement]
-    dimensions: Mapping[DimensionName, DimensionElement]
-    governor_dimensions: Set[DimensionName]
-    common_skypix: DimensionName | None
-    empty: DimensionGroup
-
-    def conform(self, dimensions: Iterable[DimensionName] | DimensionName) -> DimensionGroup: ...
-    def to_dict(self) -> dict[str, Any]: ...
-
-class DimensionGroup(Set[DimensionName]):
-    universe: DimensionUniverse
-
-    def __contains__(self, name: object) -> bool: ...
-    def __iter__(self) -> Iterator[DimensionName]: ...
-    def __len__(self) -> int: ...
-    names: tuple[DimensionName, ...]
-    required: tuple[DimensionName, ...]
-    implied: tuple[DimensionName, ...]
-    elements: tuple[DimensionElementName, ...]
-    governors: tuple[DimensionName, ...]
-    skypix: tuple[DimensionName, ...]
-
-    def union(self, *others: Iterable[DimensionName]) -> DimensionGroup: ...
-    def intersection(self, *others: Iterable[DimensionName]) -> DimensionGroup: ...
-
-class DataCoordinate(Mapping[DimensionName, DataIdValue]):
-    @classmethod
-    def standardize(
-        cls,
-        data_id: DataId | None = None,
-        *,
-        dimensions: Iterable[DimensionName] | None = None,
-        universe: DimensionUniverse,
-        defaults: DataCoordinate | None = None,
-        **kwargs: DataIdValue,
-    ) -> DataCoordinate: ...
-    def __getitem__(self, name: DimensionName) -> DataIdValue: ...
-    def __iter__(self) -> Iterator[DimensionName]: ...
-    def __len__(self) -> int: ...
-    dimensions: DimensionGroup
-    required: Mapping[DimensionName, DataIdValue]
-    is_full: bool
-    is_expanded: bool
-    records: Mapping[DimensionElementName, Any]  # DimensionRecord | None
-    region: Region | None
-    timespan: Timespan | None
-
-    def subset(self, dimensions: Iterable[DimensionName]) -> DataCoordinate: ...
-    def union(self, other: DataCoordinate) -> DataCoordinate: ...
-
-class DimensionRecord:
-    element: DimensionElement
-    data_id: DataCoordinate
-    region: Region | None
-    timespan: Timespan | None
-
-    def __getattr__(self, column: str) -> Any: ...
-    def __getitem__(self, column: ColumnName) -> Any: ...
-    def to_dict(self) -> dict[ColumnName, Any]: ...
-
-class DatasetType:
-    name: DatasetTypeName
-    dimensions: DimensionGroup
-    storage_class_name: StorageClassName
-    is_calibration: bool
-
-    def __init__(
-        self,
-        name: DatasetTypeName,
-        dimensions: DimensionGroup,
-        storage_class: StorageClassLike,
-        *,
-        is_calibration: bool = False,
-    ) -> None: ...
-    storage_class: StorageClass
-    component: str | None
-
-    def make_component(self, component: str) -> DatasetType: ...
-    def with_storage_class(self, storage_class: StorageClassLike) -> DatasetType: ...
-
-class DatasetRef:
-    uuid: UUID
-    dataset_type: DatasetType
-    data_id: DataCoordinate
-    run: CollectionName
-    datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | None
-
-    def __init__(
-        self,
-        uuid: UUID,
-        dataset_type: DatasetType,
-        data_id: DataCoordinate,
-        run: CollectionName,
-        datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | None = None,
-    ) -> None: ...
-    is_expanded: bool
-
-    def make_component(self, component: str) -> DatasetRef: ...
-    def with_storage_class(self, storage_class: StorageClassLike) -> DatasetRef: ...
-
-class FileDataset:
-    path: Uri
-    refs: list[DatasetRef]
-    formatter: FormatterName | None
-
-    def __init__(
-        self,
-        path: UriExpression,
-        refs: Sequence[DatasetRef] | DatasetRef,
-        formatter: FormatterName | None = None,
-    ) -> None: ...
-
-class StorageClass:
-    name: StorageClassName
-    components: Mapping[str, StorageClassName]
-    derived_components: Mapping[str, StorageClassName]
-    parameters: Set[GetParameter]
-    pytype: type
-    delegate: Any | None
-
-    def can_convert(self, other: StorageClass) -> bool: ...
-    def coerce(self, obj: Any) -> Any: ...
-
-class RepositoryConfig(BaseModel):
-    version: Literal[1] = 1
-    repository_id: UUID
-    root: Uri
-    registry: Mapping[str, Any]
-    datastore: Mapping[str, Any]
-    durability: Durability = "power-loss"
-    allow_pickle: bool = False
-
-class QueryDescription(BaseModel):
-    version: Literal[1] = 1
-    kind: Literal["datasets", "data_ids", "records"]
-    answer: Literal["rows", "count", "any", "plan"] = "rows"
-    dimensions: tuple[DimensionName, ...]
-    dataset_type: DatasetTypeName | None = None
-    element: DimensionElementName | None = None
-    searches: tuple[DatasetSearch, ...] = ()
-    data_id: tuple[tuple[DimensionName, DataIdValue], ...] = ()
-    uuids: frozenset[UUID] | None = None
-    where: Expr | None = None
-    where_text: str = ""
-    order_by: tuple[OrderTerm, ...] = ()
-    offset: int = 0
-    limit: int | None = None
-    dimension_records: bool = False
-    datastore_records: bool = False
-
-# ==== batches ====
-
-class BatchHelper:
-    butler: Butler
-    batch_id: UUID
-    raw: RawBatch
-    results: BatchResults
-
-    def register_collection(
-        self,
-        name: CollectionName,
-        type: CollectionType = CollectionType.RUN,
-        doc: CollectionDocumentation = "",
-    ) -> None: ...
-    def edit_collection_chain(
-        self,
-        chain_name: CollectionName,
-        children: Sequence[CollectionName | int],
-        mode: SequenceEditMode,
-        *,
-        flatten: bool = False,
-    ) -> None: ...
-    def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None: ...
-    def edit_associations(
-        self, collection: CollectionName, refs: Iterable[DatasetRef], mode: SetEditMode
-    ) -> None: ...
-    def register_dataset_type(
-        self,
-        dataset_type_or_name: DatasetTypeLike,
-        /,
-        dimensions: Iterable[DimensionName] | None = None,
-        storage_class: StorageClassLike | None = None,
-        is_calibration: bool | None = None,
-        update: bool = False,
-    ) -> DatasetType: ...
-    def insert_dimension_data(
-        self,
-        element: DimensionElementName,
-        data: Iterable[DimensionData],
-        mode: SetInsertMode = SetInsertMode.INSERT_OR_FAIL,
-        *,
-        on_insert_of: DimensionElementName | None = None,
-        on_update_of: DimensionElementName | None = None,
-    ) -> None: ...
-    def sync_dimension_data(
-        self, record: DimensionData, update: bool = False, *, element: DimensionElementName | None = None
-    ) -> None: ...
-
-class BatchResults(BaseModel):
-    batch_id: UUID
-    syncs: tuple[SyncResult, ...] = ()
-    datasets: int = 0
-
-class DatasetTypeRegistration(BaseModel):
-    name: DatasetTypeName
-    dimensions: tuple[DimensionName, ...]
-    storage_class_name: StorageClassName
-    is_calibration: bool
-    update: bool = False
-
-    @classmethod
-    def from_dataset_type(
-        cls, dataset_type: DatasetType, update: bool = False
-    ) -> DatasetTypeRegistration: ...
-
-class CollectionRegistration(BaseModel):
-    name: CollectionName
-    type: CollectionType
-    doc: CollectionDocumentation = ""
-
-class SetCollectionDocumentation(BaseModel):
-    kind: Literal["documentation"] = "documentation"
-    name: CollectionName
-    doc: CollectionDocumentation
-
-class ChainedCollectionEdit(BaseModel):
-    kind: Literal["chain"] = "chain"
-    chain: CollectionName
-    children: tuple[CollectionName | int, ...]
-    mode: SequenceEditMode
-    flatten: bool = False
-
-class TaggedCollectionEdit(BaseModel):
-    kind: Literal["tagged"] = "tagged"
-    collection: CollectionName
-    datasets: frozenset[UUID]
-    mode: SetEditMode
-
-class Certification(BaseModel):
-    kind: Literal["certify"] = "certify"
-    collection: CollectionName
-    datasets: frozenset[UUID]
-    timespan: tuple[int | None, int | None]
-
-class Decertification(BaseModel):
-    kind: Literal["decertify"] = "decertify"
-    collection: CollectionName
-    dataset_type: DatasetTypeName
-    timespan: tuple[int | None, int | None]
-    data_ids: tuple[tuple[DataIdValue, ...], ...] | None = None
-
-class CertificationMerge(BaseModel):
-    kind: Literal["merge"] = "merge"
-    output: CollectionName
-    inputs: tuple[CollectionName, ...]
-
-class DimensionDataInsertion(BaseModel):
-    element: DimensionElementName
-    records: dict[tuple[DataIdValue, ...], dict[ColumnName, Any]] = Field(default_factory=dict)
-    mode: SetInsertMode = SetInsertMode.INSERT_OR_SKIP
-
-    def insert_records(self, records: Iterable[DimensionRecord]) -> None: ...
-    def update_from_data_ids(self, data_ids: Iterable[DataCoordinate]) -> None: ...
-    def update_from_dataset_refs(self, refs: Iterable[DatasetRef]) -> None: ...
-
-class DimensionDataSync(BaseModel):
-    element: DimensionElementName
-    records: list[dict[ColumnName, Any]] = Field(default_factory=list)
-    update: bool = False
-    on_insert: list[DimensionDataInsertion] = Field(default_factory=list)
-    on_update: list[DimensionDataInsertion] = Field(default_factory=list)
-
-class DatasetInsertionBatch(BaseModel):
-    datasets: dict[DatasetTypeName, dict[CollectionName, dict[UUID, tuple[DataIdValue, ...]]]] = Field(
-        default_factory=dict
-    )
-    def include(self, refs: Iterable[DatasetRef]) -> None: ...
-    def __iter__(self) -> Iterator[tuple[UUID, DatasetTypeName, tuple[DataIdValue, ...], CollectionName]]: ...
-    def __len__(self) -> int: ...
-
-class DatasetRemovalBatch(BaseModel):
-    uuids: set[UUID] = Field(default_factory=set)
-    def include(self, refs: Iterable[DatasetRef]) -> None: ...
-    def __iter__(self) -> Iterator[UUID]: ...
-    def __len__(self) -> int: ...
-
-class OpaqueTableBatch(BaseModel):
-    tables: dict[OpaqueTableName, dict[UUID, OpaqueTableValues]] = Field(default_factory=dict)
-    def __iter__(self) -> Iterator[tuple[OpaqueTableName, dict[UUID, OpaqueTableValues]]]: ...
-    def __getitem__(self, table_name: OpaqueTableName) -> dict[UUID, OpaqueTableValues]: ...
-    def __delitem__(self, table_name: OpaqueTableName) -> None: ...
-    def insert(self, table_name: OpaqueTableName, data: Iterable[tuple[UUID, OpaqueTableValues]]) -> None: ...
-    def update(self, other: OpaqueTableBatch) -> None: ...
-    def attach_to(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]: ...
-
-class OpaqueTableKeyBatch(BaseModel):
-    tables: dict[OpaqueTableName, set[UUID]] = Field(default_factory=dict)
-    def __iter__(self) -> Iterator[tuple[OpaqueTableName, set[UUID]]]: ...
-    def __getitem__(self, table_name: OpaqueTableName) -> set[UUID]: ...
-    def __delitem__(self, table_name: OpaqueTableName) -> None: ...
-    def insert(self, table_name: OpaqueTableName, keys: Iterable[UUID]) -> None: ...
-    def update(self, other: OpaqueTableKeyBatch) -> None: ...
-
-class Precondition(BaseModel):
-    kind: Literal["chain", "collection-absent", "collection-present", "dataset-absent", "dataset-present"]
-    name: CollectionName | None = None
-    children: tuple[CollectionName, ...] | None = None
-    type: CollectionType | None = None
-    uuid: UUID | None = None
-    dataset: tuple[DatasetTypeName, tuple[DataIdValue, ...], CollectionName] | None = None
-
-class RawBatch(BaseModel):
-    version: Literal[1] = 1
-    batch_id: UUID = Field(default_factory=new_uuid)
-    preconditions: list[Precondition] = Field(default_factory=list)
-    dataset_type_registrations: dict[DatasetTypeName, DatasetTypeRegistration] = Field(default_factory=dict)
-    collection_registrations: dict[CollectionName, CollectionRegistration] = Field(default_factory=dict)
-    dimension_syncs: dict[DimensionElementName, DimensionDataSync] = Field(default_factory=dict)
-    dimension_insertions: dict[DimensionElementName, DimensionDataInsertion] = Field(default_factory=dict)
-    dataset_insertions: DatasetInsertionBatch = Field(default_factory=DatasetInsertionBatch)
-    collection_edits: list[
-        ChainedCollectionEdit
-        | TaggedCollectionEdit
-        | Certification
-        | Decertification
-        | CertificationMerge
-        | SetCollectionDocumentation
-    ] = Field(default_factory=list)
-    opaque_table_insertions: OpaqueTableBatch = Field(default_factory=OpaqueTableBatch)
-    opaque_table_removals: OpaqueTableKeyBatch = Field(default_factory=OpaqueTableKeyBatch)
-    dataset_removals: DatasetRemovalBatch = Field(default_factory=DatasetRemovalBatch)
-    collection_removals: set[CollectionName] = Field(default_factory=set)
-    dataset_type_removals: set[DatasetTypeName] = Field(default_factory=set)
-
-    def clear(self) -> None: ...
-
-class RawBatchExport(BaseModel):
-    datastore_config: dict[str, Any] | None = None
-    batch: RawBatch = Field(default_factory=RawBatch)
-    files: dict[str, tuple[FormatterName | None, frozenset[UUID]]] = Field(default_factory=dict)
 
 # ==== errors, imported from butler_core.errors ====
 

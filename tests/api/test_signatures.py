@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import __future__
 import ast
 import enum
 import inspect
@@ -80,15 +79,23 @@ def _evaluate(node: ast.expr, owner: type | None = None) -> Any:
     return eval(compile(ast.Expression(node), COPY.name, "eval"), NAMESPACE, {"Self": owner})
 
 
+def _evaluate_type(node: ast.expr, owner: type | None = None) -> Any:
+    """Return a type as `get_type_hints` gives those of the code."""
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"it": _evaluate(node, owner)}
+    return get_type_hints(holder)["it"]
+
+
 def _functions(name: str) -> dict[str, list[ast.FunctionDef]]:
     """Return the functions of a class in the copy: several of one name are overloads."""
     found: dict[str, list[ast.FunctionDef]] = {}
     for node in CLASSES[name].body:
         if isinstance(node, ast.FunctionDef):
             found.setdefault(node.name, []).append(node)
-        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):  # __le__ = __gt__ = __lt__
-            if node.value.id in found:
-                found.update({t.id: found[node.value.id] for t in node.targets if isinstance(t, ast.Name)})
+        elif isinstance(node, ast.Assign) and ast.unparse(node.value) in found:  # __le__ = __gt__ = __lt__
+            found.update({ast.unparse(target): found[ast.unparse(node.value)] for target in node.targets})
     return found
 
 
@@ -110,11 +117,7 @@ def _make_function(node: ast.FunctionDef) -> Callable[..., Any]:
     bare = ast.FunctionDef(**{**dict(ast.iter_fields(node)), "decorator_list": []})
     module = ast.fix_missing_locations(ast.Module([bare], []))
     made: dict[str, Any] = {}
-    exec(
-        compile(module, COPY.name, "exec", flags=__future__.annotations.compiler_flag),
-        NAMESPACE,
-        made,
-    )
+    exec(compile(module, COPY.name, "exec"), NAMESPACE, made)  # annotations stay text here too
     function: Callable[..., Any] = made[node.name]
     return function
 
@@ -156,7 +159,7 @@ def _attribute_type(cls: type, name: str) -> Any:
     if isinstance(found, property | cached_property) and function is not None:
         return get_type_hints(function, localns={"Self": cls})["return"]
     for base in _own(cls):
-        if name in base.__dict__.get("__annotations__", {}):
+        if name in inspect.get_annotations(base):
             return get_type_hints(base)[name]
     if name not in _assigned(cls):
         raise AttributeError(f"{cls.__name__} has no attribute {name!r}")
@@ -172,7 +175,7 @@ def test_every_public_name_is_written_down():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_has_the_type_that_is_written(name):
-    assert isinstance(_find(name), _evaluate(VALUES[name]))
+    assert isinstance(_find(name), _evaluate_type(VALUES[name]))
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -228,19 +231,19 @@ def test_a_class_has_the_attributes_fields_and_members_that_are_written(name):
     elif issubclass(cls, BaseModel):
         hints = get_type_hints(cls)
         assert [(f, hints[f], _field_default(info)) for f, info in cls.model_fields.items()] == [
-            (f, _evaluate(kind), _field_default(FieldInfo() if default is None else _evaluate(default)))
+            (f, _evaluate_type(kind), _field_default(FieldInfo() if default is None else _evaluate(default)))
             for f, kind, default in _fields(name)
         ]
     elif issubclass(cls, tuple):
         hints = get_type_hints(cls)
         found = [(field, hints[field], cls._field_defaults.get(field, "none")) for field in cls._fields]
         assert found == [
-            (field, _evaluate(kind), "none" if default is None else _evaluate(default))
+            (field, _evaluate_type(kind), "none" if default is None else _evaluate(default))
             for field, kind, default in _fields(name)
         ]
     else:
         for attribute, kind, _ in _fields(name):
-            assert _attribute_type(cls, attribute) in (_evaluate(kind, cls), None), attribute
+            assert _attribute_type(cls, attribute) in (_evaluate_type(kind, cls), None), attribute
 
 
 def _field_default(field: Any) -> Any:

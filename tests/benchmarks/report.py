@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.aims import Kind, Verdict
+from tests.benchmarks.aims import Verdict
 from tests.benchmarks.results import Row, Setting
 
 _WIDTH = 150  # where output is no terminal
@@ -33,8 +33,8 @@ def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -
     for setting, rows in tables.items():
         console.print(_table(setting, rows, judge=judge))
     console.print(
-        f"Medians of {rounds} rounds, each side in a fresh process in turn; in brackets the extremes of the rounds' ratios.\n"
-        "peer: lsst-daf-butler, which has no durability setting and syncs nothing but SQLite.  limit: bare system calls and SQL."
+        f"Medians of {rounds} round{'s' * (rounds != 1)}, each side in a fresh process in turn; in brackets the extremes of the rounds' ratios.\n"
+        "peer: lsst-daf-butler, which has no durability setting and syncs SQLite at each commit but no file.  limit: bare system calls and SQL."
     )
     if not judge:
         console.print("The aims are for the full workload, so nothing is judged here.")
@@ -76,8 +76,7 @@ def _table(setting: Setting, rows: Sequence[Row], *, judge: bool) -> Table:
 def _text(verdict: Verdict) -> str:
     if verdict.measured is None:
         return str(verdict.aim)
-    precise = ",.0f" if verdict.aim.kind is Kind.RATE else ".3g"
-    return f"{verdict.aim}: {verdict.measured:{precise}}"
+    return f"{verdict.aim}: {_number(verdict.measured)}"
 
 
 def _seconds(value: float | None) -> str:
@@ -89,7 +88,12 @@ def _seconds(value: float | None) -> str:
 def _ratio(above: float | None, below: float | None, spread: tuple[float, float] | None) -> str:
     if above is None or below is None:
         return "-"
-    text = f"{above / below:.3g}"
+    text = _number(above / below)
     if spread is not None and spread[0] < spread[1]:
-        text += f" ({spread[0]:.3g} to {spread[1]:.3g})"
+        text += f" ({_number(spread[0])} to {_number(spread[1])})"
     return text
+
+
+def _number(value: float) -> str:
+    """Write a ratio with three digits, or as many as it has before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -300,6 +300,12 @@ def test_sizes_and_checksums_are_recorded_if_wanted(tmp_path: Path) -> None:
                 assert (record.size_bytes, record.checksum) == expected
 
 
+def test_a_formatter_that_cannot_write_an_object_is_told() -> None:
+    datastore = open_memory(make_context("/nowhere"), formatters={"StructuredDataDict": "text"})
+    with pytest.raises(InvalidInputError, match="'text' cannot write the dict"):
+        put(datastore, [{}], make_refs(1), uuid4())
+
+
 def test_relative_paths_need_a_root(datastore: FileDatastore) -> None:
     with pytest.raises(InvalidInputError, match="relative"):
         datastore.receive({None: [FileDataset("a", make_refs(1))]}, batch_id=uuid4(), transfer="direct")

@@ -359,11 +359,27 @@ def test_directories_that_vanish_are_made_again(datastore: Datastore, root: Path
 
 
 def test_nothing_is_made_for_a_batch_without_a_journal(datastore: Datastore, root: Path) -> None:
-    batch_id = uuid4()
-    refs = datastore.bridge.make_opaque_values(make_refs(1), batch_id=batch_id).attach_to(make_refs(1))
-    with pytest.raises((BatchFencedError, LookupError)):
+    refs, batch_id = make_refs(1), uuid4()
+    refs = datastore.bridge.make_opaque_values(refs, batch_id=batch_id).attach_to(refs)
+    with pytest.raises(BatchFencedError):
         datastore.put_many([({}, refs[0])], batch_id=batch_id)
     assert everything_in(root) == set()
+
+
+def test_nothing_is_made_for_a_batch_that_is_over(datastore: Datastore, root: Path) -> None:
+    predicted, (name,) = begin(datastore, make_refs(1), batch_id := uuid4())
+    datastore.journals.drop(name)
+    with pytest.raises(BatchFencedError):
+        datastore.put_many([({}, predicted[0])], batch_id=batch_id)
+    assert everything_in(root) == set()
+
+
+def test_a_batch_barred_by_its_own_process_cannot_journal_again(datastore: Datastore, root: Path) -> None:
+    begin(datastore, make_refs(1), batch_id := uuid4())
+    datastore.delete_artifacts([], batch_id=batch_id)
+    with pytest.raises(BatchFencedError):
+        begin(datastore, make_refs(1, run="other"), batch_id)
+    assert os.listdir(root / ".butler" / "staging") == []
 
 
 @pytest.mark.parametrize("step", range(8))
