@@ -113,7 +113,7 @@ class DatasetRef:
         """Its identity, the same in every repository."""
         uuid = self._uuid
         if uuid.__class__ is bytes:
-            self._uuid = uuid = uuid_from_bytes(uuid)  # type: ignore[arg-type]
+            self._uuid = uuid = uuid_from_bytes(uuid)
         return uuid  # type: ignore[return-value]
 
     @property

@@ -56,7 +56,7 @@ def test_what_is_put_comes_back(butler: Butler, root: Path) -> None:
 def test_a_new_butler_finds_it(butler: Butler, root: Path) -> None:
     stored = butler.put({"a": 1}, "summary", ID)
     with Butler(root, collections=RUN) as other:
-        assert other.get("summary", **ID) == {"a": 1}
+        assert other.get("summary", instrument=INSTRUMENT, exposure=100, detector=2) == {"a": 1}
         (found,) = other.query_datasets("summary")
         assert found == stored
         assert not other.is_writeable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from butler_core import Butler, CollectionType, SequenceEditMode, SetEditMode
+from butler_core import Butler, CollectionType, SequenceEditMode, SetEditMode, Timespan
 from butler_core.errors import (
     CollectionNotFoundError,
     ConflictError,
@@ -198,7 +198,8 @@ def test_expanded_refs_carry_records(filled: Butler) -> None:
         assert ref.is_expanded
         assert ref.data_id.records["exposure"].obs_id == f"E{ref.data_id['exposure']}"
         assert ref.data_id["band"] == ("g" if ref.data_id["exposure"] % 2 else "r")
-        assert ref.data_id.timespan.begin == ref.data_id["exposure"] * 1000
+        begin = int(ref.data_id["exposure"]) * 1000
+        assert ref.data_id.timespan == Timespan(begin, begin + 500)
         assert filled.get(ref)["run"] == RUN
 
 
@@ -217,7 +218,7 @@ def test_several_dataset_types(filled: Butler) -> None:
 def test_data_ids_are_full(butler: Butler) -> None:
     found = list(butler.query_data_ids(["exposure", "detector"]))
     assert len(found) == 24
-    assert all(data_id.is_full and data_id["band"] in "gr" for data_id in found)
+    assert all(data_id.is_full and data_id["band"] in ("g", "r") for data_id in found)
     assert [dict(d) for d in butler.query_data_ids("band").sorted("band")] == [{"band": "g"}, {"band": "r"}]
     assert [dict(d) for d in butler.query_data_ids([])] == [{}]
     assert {d["detector"] for d in butler.query_data_ids("detector", exposure=100)} == set(DETECTORS)
