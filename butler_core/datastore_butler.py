@@ -82,7 +82,7 @@ class DatastoreButler(LimitedButler):
     def _not_stored(self, given: DatasetRef, ref: DatasetRef | None) -> Exception:
         return DatasetNotStoredError(
             f"{given} is {'not known' if ref is None else 'registered, but its bytes are not kept'} here.",
-            remedy="butler.exists() says where a dataset stands.",
+            remedy="Look in other collections, or make it again: it was dropped, or imported without its files.",
             uuid=str(given.uuid),
         )
 

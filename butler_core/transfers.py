@@ -154,6 +154,15 @@ class Importer:
         )
 
 
+def _refuse_escape(path: str) -> None:
+    """Refuse a relative path that leads out of the export's directory: an export may come from anybody."""
+    if "://" not in path and not path.startswith("/") and os.path.normpath(path).split("/")[0] == "..":
+        raise InvalidInputError(
+            f"The export names the file {path!r}, which lies outside its directory.",
+            remedy="Ask whoever made the export; import with skip_files=True to take in what it says of the datasets.",
+        )
+
+
 def _find_export(filename: UriExpression | None, directory: UriExpression | None) -> str:
     if filename is not None:
         path = local_path(filename)
@@ -179,5 +188,6 @@ def _wanted(chunk: RawBatchExport, new: dict[UUID, DatasetRef]) -> dict[str, Fil
     for path, (formatter, uuids) in chunk.files.items():
         refs = [new[uuid] for uuid in uuids if uuid in new]
         if refs:
+            _refuse_escape(path)
             files[path] = FileDataset(path, refs, formatter)
     return files

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import get_args
 
 import click
 
 from butler_core.butler import Butler
 from butler_core.errors import InvalidInputError
-from butler_core.models.data_id import DataCoordinate
-from butler_core.models.names import DataIdValue, Progress
+from butler_core.models.names import CollectionName, DataIdValue, DimensionName, Progress, TransferMode
 from butler_core.models.universe import DimensionUniverse
 
 root_argument = click.argument("root")
@@ -28,7 +29,14 @@ collections_option = click.option(
     help="Collections, searched in this order; may be repeated.",
 )
 run_option = click.option(
-    "--run", default=None, metavar="NAME", help="RUN collection to write to; made if need be."
+    "--run", required=True, metavar="NAME", help="RUN collection to write to; made if need be."
+)
+transfer_option = click.option(
+    "--transfer",
+    type=click.Choice(get_args(TransferMode)),
+    default="auto",
+    show_default=True,
+    help="How files get in: auto is copy; link is a hard link, else a symbolic one; direct leaves them where they are.",
 )
 data_id_arguments = click.argument("data_id", nargs=-1, metavar="[KEY=VALUE]...")
 
@@ -53,10 +61,26 @@ def open_butler(
     )
 
 
+@contextmanager
+def opened_to_write(root: str, run: CollectionName, progress: Progress | None = None) -> Iterator[Butler]:
+    """Open a repository to write into a RUN.
+
+    A RUN that is not there is left for the verb to make (`Butler.register_collection`) once it knows that its input is sound:
+    a mistyped command leaves no empty RUN behind.
+    """
+    with Butler(root, writeable=True, progress=progress) as butler:
+        if run not in set(butler.query_collections(...)):
+            yield butler
+            return
+        # Of a RUN that has datasets the instrument is known, so it need not be typed.
+        with Butler(butler=butler, run=run, progress=progress) as with_defaults:
+            yield with_defaults
+
+
 def parse_data_id(universe: DimensionUniverse, items: Sequence[str]) -> dict[str, DataIdValue]:
     """Read KEY=VALUE arguments; values of int keys become ints where they look like one.
 
-    What does not is left to the butler: it may be an alternate key (``detector=1_53``).
+    What does not is left to the butler, which knows what the key takes.
     """
     data_id: dict[str, DataIdValue] = {}
     for item in items:
@@ -87,6 +111,6 @@ def _looks_like_int(value: str) -> bool:
     return digits.isascii() and digits.isdigit()
 
 
-def format_data_id(data_id: DataCoordinate) -> str:
+def format_data_id(data_id: Mapping[DimensionName, DataIdValue]) -> str:
     """Write a data ID as it can be typed."""
     return " ".join(f"{name}={value}" for name, value in data_id.items())

@@ -15,9 +15,14 @@ from butler_core.cli.output import json_option, print_facts
     "--universe",
     default=None,
     metavar="NAME|FILE",
-    help="Dimension universe: a plugin's name, or a YAML file.",
+    help="Dimension universe: a plugin's name, or a YAML file.  Needed unless just one is installed.",
 )
-@click.option("--config", default=None, metavar="FILE", help="Configuration; without it SQLite and POSIX.")
+@click.option(
+    "--config",
+    default=None,
+    metavar="FILE",
+    help="What butler.yaml is to say; without it SQLite and POSIX.",
+)
 @click.option(
     "--outfile", default=None, metavar="FILE", help="Where to write the configuration, if not into ROOT."
 )
@@ -27,7 +32,7 @@ from butler_core.cli.output import json_option, print_facts
     type=click.Choice(["power-loss", "process"]),
     default="power-loss",
     show_default=True,
-    help="What a finished write survives.",
+    help="What a finished write survives: a power cut, or (faster) the end of the process.",
 )
 @json_option
 def command(
@@ -48,9 +53,12 @@ def command(
         overwrite=overwrite,
         durability="process" if durability == "process" else "power-loss",
     )
+    with Butler(made) as butler:
+        universe_made = butler.dimensions
     facts = {
         "repository": made.root,
         "repository_id": made.repository_id,
+        "universe": f"{universe_made.namespace} {universe_made.version}",
         "registry": made.registry["type"],
         "datastore": made.datastore["type"],
         "durability": made.durability,

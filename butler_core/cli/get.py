@@ -9,7 +9,6 @@ import click
 
 from butler_core import discovery
 from butler_core.cli.common import (
-    collections_option,
     data_id_arguments,
     open_butler,
     parse_data_id,
@@ -23,7 +22,14 @@ from butler_core.models.dataset_ref import DatasetRef
 @root_argument
 @click.argument("dataset_type", metavar="TYPE")
 @data_id_arguments
-@collections_option
+@click.option(
+    "--collections",
+    "-c",
+    required=True,
+    multiple=True,
+    metavar="NAME,NAME",
+    help="Collections, searched in this order; the first that has the dataset wins.",
+)
 @click.option(
     "--output", "-o", type=click.File("wb", lazy=True), default="-", metavar="FILE", help="Where to write it."
 )
@@ -43,7 +49,10 @@ def command(
     formatter: str | None,
     storage_class: str | None,
 ) -> None:
-    """Find a dataset of TYPE and write it to FILE, or to standard output."""
+    """Find a dataset of TYPE in the repository ROOT and write it to FILE, or to standard output.
+
+    Example: butler get repo summary instrument=HSC visit=903334 detector=16 -c u/me/first -o summary.yaml
+    """
     with open_butler(root, collections=collections) as butler:
         values = parse_data_id(butler.dimensions, data_id)
         ref = butler.resolve_dataset(dataset_type, values)

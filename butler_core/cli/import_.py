@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import click
 
-from butler_core.cli.common import open_butler, root_argument
+from butler_core.cli.common import open_butler, root_argument, transfer_option
 from butler_core.cli.output import json_option, print_facts
 from butler_core.cli.progress import shown_progress
 from butler_core.models.collection import SetInsertMode
@@ -15,21 +13,15 @@ from butler_core.models.names import TransferMode
 
 @click.command("import")
 @root_argument
-@click.argument("export", type=click.Path(exists=True, dir_okay=False))
-@click.option(
-    "--transfer",
-    type=click.Choice(get_args(TransferMode)),
-    default="auto",
-    show_default=True,
-    help="How files get in.",
-)
+@click.argument("export")
+@transfer_option
 @click.option("--directory", default=None, metavar="DIR", help="Where the files lie, if not beside EXPORT.")
 @click.option("--skip-files", is_flag=True, help="Register the datasets as not stored; take in no file.")
 @click.option(
     "--records",
     type=click.Choice([mode.value for mode in SetInsertMode]),
     default=None,
-    help="What becomes of dimension records that are there already.",
+    help="What becomes of dimension records that are there already.  [default: insert-or-skip]",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
@@ -43,9 +35,10 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Take the file EXPORT into the repository ROOT.
+    """Take the file EXPORT, and the files that it lists, into the repository ROOT.
 
-    After a failure, run it again: it goes on where it stopped.
+    The readers that plugins offer decide which formats are understood: see `butler plugins`.  After a failure, run it again: it
+    goes on where it stopped.
     """
     with shown_progress() as progress, open_butler(root, writeable=True, progress=progress) as butler:
         report = butler.import_(

@@ -6,6 +6,7 @@ import click
 
 from butler_core.cli.common import open_butler, root_argument
 from butler_core.cli.output import json_option, print_facts
+from butler_core.repository import find_config
 
 
 @click.command("info")
@@ -14,7 +15,7 @@ from butler_core.cli.output import json_option, print_facts
 def command(root: str, as_json: bool) -> None:
     """Show universe, backends, durability and versions of the repository ROOT."""
     with open_butler(root) as butler:
-        facts = butler.info().model_dump(mode="json")
+        facts = {"configuration": str(find_config(root))} | butler.info().model_dump(mode="json")
     if not as_json:
         namespace, version = facts["universe"]
         facts["universe"] = f"{namespace} {version}"

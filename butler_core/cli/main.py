@@ -2,7 +2,7 @@
 
 Exit codes, for scripts:
 
-==  =======================================================================
+=== =======================================================================
 0   done
 1   anything else, errors of butler itself included
 2   wrong usage or invalid input: mend the command line, the data or the configuration
@@ -12,17 +12,22 @@ Exit codes, for scripts:
 6   not allowed
 7   stored content is missing or damaged
 8   versions do not fit, or a plugin is missing or broken
-==  =======================================================================
+130 interrupted (Ctrl-C)
+=== =======================================================================
 """
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import IO, Any
 
 import click
 
 from butler_core import errors
+from butler_core.cli.remedies import for_command_line
 from butler_core.version import __version__
 
 # What `butler --help` shows: verb, module and line.  The module is imported only when the verb is run.
@@ -58,8 +63,11 @@ _EXIT_CODES: tuple[tuple[type[errors.ButlerError], int], ...] = (
 class _Failure(click.ClickException):
     """An error as the command line shows it: what is wrong and what helps, without a traceback."""
 
-    def __init__(self, problem: str, remedy: str, notes: list[str], exit_code: int) -> None:
+    def __init__(
+        self, problem: str, remedy: str, notes: Sequence[str], exit_code: int, *, usage: str = ""
+    ) -> None:
         super().__init__(problem)
+        self.usage = usage
         self.remedy = remedy
         self.notes = notes
         self._exit_code = exit_code
@@ -74,17 +82,70 @@ class _Failure(click.ClickException):
         click.echo(f"error: {self.message}", file=file, err=True)
         for note in self.notes:
             click.echo(f"note: {note}", file=file, err=True)
+        if self.usage:
+            click.echo(f"usage: {self.usage}", file=file, err=True)
         if self.remedy:
             click.echo(f"remedy: {self.remedy}", file=file, err=True)
+
+
+_INTERRUPTED = 130
+"""As shells say it: 128 and the number of the signal."""
 
 
 def _to_failure(error: Exception) -> _Failure:
     if isinstance(error, errors.ButlerError):
         notes = [note for note in getattr(error, "__notes__", []) if not note.startswith("Remedy: ")]
         code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
-        return _Failure(str(error), error.remedy, notes, code)
+        return _Failure(str(error), for_command_line(error.remedy, _VERBS), notes, code)
+    if isinstance(error, OSError) and error.strerror:
+        return _describe_os_error(error)
     remedy = "Run it again as `butler --traceback ...` to see where it happened, and report it if it is ours."
     return _Failure(f"{type(error).__name__}: {error}", remedy, [], 1)
+
+
+def _describe_os_error(error: OSError) -> _Failure:
+    where = "" if error.filename is None else f"{error.filename}: "
+    problem = f"{where}{error.strerror}."
+    if isinstance(error, FileNotFoundError):
+        return _Failure(problem, "Check the path.", [], 3)
+    if isinstance(error, PermissionError):
+        return _Failure(problem, "Ask for the right to it, or choose another place.", [], 6)
+    return _Failure(
+        problem, "Mend that and run it again; `butler --traceback ...` shows where it happened.", [], 5
+    )
+
+
+def _describe_usage_error(error: click.UsageError) -> _Failure:
+    context = error.ctx
+    usage = "" if context is None else " ".join(context.get_usage().split()).removeprefix("Usage: ")
+    help_of = "butler" if context is None else context.command_path
+    return _Failure(
+        error.format_message(), f"`{help_of} --help` describes it.", [], error.exit_code, usage=usage
+    )
+
+
+@contextmanager
+def _told_in_our_way(*, with_traceback: bool) -> Iterator[None]:
+    """Turn whatever goes wrong into a `_Failure`, which click prints."""
+    try:
+        yield
+    except (_Failure, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise  # click itself knows what to do with these
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # not in every version of click
+            raise
+        raise _describe_usage_error(error) from error
+    except click.FileError as error:
+        raise _to_failure(error.__cause__ if isinstance(error.__cause__, OSError) else error) from error
+    except click.ClickException as error:
+        raise _Failure(error.format_message(), "", [], error.exit_code) from error
+    except KeyboardInterrupt as error:
+        remedy = "Run it again.  If it was writing, `butler recover ROOT` clears away what it left half done."
+        raise _Failure("Interrupted.", remedy, [], _INTERRUPTED) from error
+    except Exception as error:
+        if with_traceback:
+            raise
+        raise _to_failure(error) from error
 
 
 class _Verbs(click.Group):
@@ -106,16 +167,31 @@ class _Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _VERBS.items()])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; for a mistyped one name the nearest."""
+        if args and args[0] not in _VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], _VERBS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options before the verb."""
+        with _told_in_our_way(with_traceback=False):
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb, and say in our own way what went wrong."""
-        try:
+        with _told_in_our_way(with_traceback=bool(ctx.params.get("traceback"))):
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except Exception as error:
-            if ctx.params.get("traceback"):
-                raise
-            raise _to_failure(error) from error
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -124,8 +200,11 @@ class _Verbs(click.Group):
 def command(traceback: bool) -> None:
     """Store and find science data products by what they mean.
 
-    ROOT is a path, a URI or a label of the repository index.  Exit codes: 1 general, 2 invalid input, 3 not found, 4 conflict, 5
-    unavailable, 6 forbidden, 7 corrupt, 8 incompatible or plugin.
+    ROOT is a repository: a path, a URI, or a label of the file that BUTLER_REPOSITORY_INDEX names.  KEY=VALUE arguments are a
+    data ID, such as: instrument=HSC visit=903334 detector=16
+
+    Exit codes: 1 general, 2 invalid input, 3 not found, 4 conflict, 5 unavailable, 6 forbidden, 7 corrupt, 8 incompatible or
+    plugin, 130 interrupted.
     """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
@@ -14,6 +15,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 _PLAIN_ROWS = 1000
 """Column widths come from this many rows, so that any number of rows can be streamed."""
+_FLOAT_DIGITS = 12
+"""What a table shows of a float; JSON has all digits."""
 
 
 def to_json(value: Any) -> str:
@@ -21,24 +24,24 @@ def to_json(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def print_rows(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool, title: str = ""
-) -> int:
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> int:
     """Print a table and return its number of rows.
 
-    JSON is an array of objects; on a terminal up to a thousand rows come in a frame; all else is plain text in columns.
-    Everything but the frame streams.
+    JSON is an array of objects.  On a terminal up to a thousand rows come in a frame or, if that would be too wide, as
+    blocks of a line for each column.  All else is plain text in columns.  Everything but frame and blocks streams.
     """
     if as_json:
         return print_json_array(dict(zip(columns, row, strict=True)) for row in rows)
     iterator = iter(rows)
-    first = [[_cell(value) for value in row] for row in islice(iterator, _PLAIN_ROWS)]
+    first = list(islice(iterator, _PLAIN_ROWS))
     following = next(iterator, None)
-    if following is None and sys.stdout.isatty():
-        _print_framed(columns, first, title)
-        return len(first)
+    numeric = [_is_numeric(row[index] for row in first) for index in range(len(columns))]
+    cells = [[_cell(value) for value in row] for row in first]
+    if following is None and _is_terminal():
+        _print_for_people(columns, cells, numeric)
+        return len(cells)
     rest = iterator if following is None else chain([following], iterator)
-    return _print_plain(columns, first, ([_cell(value) for value in row] for row in rest))
+    return _print_plain(columns, cells, ([_cell(value) for value in row] for row in rest), numeric)
 
 
 def print_json_array(objects: Iterable[Any]) -> int:
@@ -52,18 +55,32 @@ def print_json_array(objects: Iterable[Any]) -> int:
 
 
 def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one a line; what has no value is left out, except of JSON."""
     if as_json:
         click.echo(json.dumps(dict(facts), default=str, ensure_ascii=False, indent=2))
         return
-    width = max(map(len, facts), default=0)
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}  {_cell(value)}")
+    shown = {name: _cell(value) for name, value in facts.items() if value is not None}
+    width = max(map(len, shown), default=0)
+    for name, text in shown.items():
+        click.echo(f"{name:<{width}}  {text or '-'}")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None: the caller closed it
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    """Whether a column is of numbers, which stand at its right."""
+    kinds = {type(value) for value in values if value is not None}
+    return bool(kinds) and kinds <= {int, float}
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        text = repr(value)
+        return text if len(text) <= _FLOAT_DIGITS + 2 else f"{value:.{_FLOAT_DIGITS}g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={item}" for name, item in value.items())
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -72,24 +89,60 @@ def _cell(value: Any) -> str:
     return str(value).replace("\n", "\\n")
 
 
-def _print_plain(columns: Sequence[str], first: list[list[str]], rest: Iterable[list[str]]) -> int:
+def _print_plain(
+    columns: Sequence[str],
+    first: list[list[str]],
+    rest: Iterable[list[str]],
+    numeric: Sequence[bool],
+) -> int:
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *first, strict=True)]
+    formats = [f"{'>' if right else '<'}{width}" for right, width in zip(numeric, widths, strict=True)]
     count = 0
     for number, row in enumerate(chain([list(columns)], first, rest)):
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+        cells = [format(cell, how) for cell, how in zip(row, formats, strict=True)]
         click.echo("  ".join(cells).rstrip())
         count = number
     return count
 
 
-def _print_framed(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str) -> None:
+def _print_for_people(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+    words = [
+        max(len(word) for cell in cells for word in cell.split(" "))
+        for cells in zip(columns, *rows, strict=True)
+    ]
+    # Two blanks and a line for each column, and the last line.
+    if sum(words) + 3 * len(columns) + 1 <= shutil.get_terminal_size().columns:
+        _print_framed(columns, rows, numeric, words)
+    elif rows:
+        _print_blocks(columns, rows)
+    else:
+        _print_plain(columns, [], [], numeric)
+
+
+def _print_framed(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numeric: Sequence[bool],
+    min_widths: Sequence[int],
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    table = Table(header_style="bold")
+    for name, right, width in zip(columns, numeric, min_widths, strict=True):
+        # Text: brackets in a name or value are no markup
+        table.add_column(Text(name), justify="right" if right else "left", min_width=width, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # Text: brackets in a value are no markup
+        table.add_row(*map(Text, row))
     Console().print(table)
+
+
+def _print_blocks(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print each row as a block, so that no value is cut into pieces that nobody can read or copy."""
+    width = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for name, cell in zip(columns, row, strict=True):
+            click.echo(f"{click.style(f'{name:<{width}}', dim=True)}  {cell}".rstrip())

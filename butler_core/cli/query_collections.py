@@ -6,6 +6,7 @@ import click
 
 from butler_core.cli.common import open_butler, root_argument
 from butler_core.cli.output import json_option, print_rows
+from butler_core.cli.results import say_if_no_match
 from butler_core.models.collection import CollectionType
 
 
@@ -33,4 +34,5 @@ def command(
             (info.name, info.type.value, None if info.children is None else list(info.children), info.doc)
             for info in results.details()
         ]
-    print_rows(["name", "type", "children", "doc"], rows, as_json=as_json)
+    count = print_rows(["name", "type", "children", "doc"], rows, as_json=as_json)
+    say_if_no_match(count, "collection")

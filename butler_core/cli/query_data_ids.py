@@ -39,13 +39,18 @@ def command(
 
     KEY=VALUE fixes values of dimensions.
     """
+    names = split_names(dimensions)
+    if not names:
+        raise click.UsageError("Name at least one dimension, such as visit,detector.")
     with open_butler(root) as butler:
-        results = butler.query_data_ids(
-            split_names(dimensions), where=where, data_id=parse_data_id(butler.dimensions, data_id)
-        )
+        results = butler.query_data_ids(names, where=where, data_id=parse_data_id(butler.dimensions, data_id))
         if order_by:
             results = results.sorted(split_names(order_by))
         results = results.sliced(0, limit)
-        columns = results.dimensions.required
+        columns = [*results.dimensions.required]
+        implied = [name for name in names if name not in columns]
+        if implied:  # asked for by name, so it is to be shown
+            columns += implied
+            results = results.expanded()
         rows = ([found[name] for name in columns] for found in results)
-        explain_if_empty(print_rows(columns, rows, as_json=as_json), results)
+        explain_if_empty(print_rows(columns, rows, as_json=as_json), results, limit)

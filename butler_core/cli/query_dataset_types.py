@@ -6,6 +6,7 @@ import click
 
 from butler_core.cli.common import collections_option, open_butler, root_argument, split_names
 from butler_core.cli.output import json_option, print_rows
+from butler_core.cli.results import say_if_no_match
 
 
 @click.command("query-dataset-types")
@@ -29,4 +30,5 @@ def command(
             (name, list(of_name.dimensions.names), of_name.storage_class_name, of_name.is_calibration)
             for name, of_name in found.items()
         ]
-    print_rows(["name", "dimensions", "storage_class", "is_calibration"], rows, as_json=as_json)
+    count = print_rows(["name", "dimensions", "storage_class", "is_calibration"], rows, as_json=as_json)
+    say_if_no_match(count, "dataset type")

@@ -51,9 +51,14 @@ def command(
     """Find datasets of the given types (names or globs, separated by commas).
 
     KEY=VALUE fixes values of dimensions.  Without --collections all collections are searched.
+
+    Example: butler query-datasets repo calexp,summary -c u/me --where "visit > 903334 AND band = 'r'" --order-by visit,-detector
     """
     names, searched = split_names(dataset_types), split_names(collections)
-    with open_butler(root) as butler:
+    if not names:
+        raise click.UsageError("Name at least one dataset type, or '*'.")
+    # Opened with collections, the butler knows the instrument wherever they have but one.
+    with open_butler(root, collections=searched or "*") as butler:
         results = butler.query_datasets(
             names,
             searched or ...,
@@ -68,7 +73,7 @@ def command(
             print_json_array(map(_describe, results))
             return
         columns, rows = _table(butler, names, iter(results))
-        explain_if_empty(print_rows(columns, rows, as_json=False), results)
+        explain_if_empty(print_rows(columns, rows, as_json=False), results, limit)
 
 
 def _describe(ref: DatasetRef) -> dict[str, Any]:

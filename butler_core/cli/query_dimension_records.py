@@ -19,6 +19,7 @@ from butler_core.cli.common import (
 )
 from butler_core.cli.output import json_option, print_json_array, print_rows
 from butler_core.cli.results import explain_if_empty
+from butler_core.models.columns import ColumnInfo
 from butler_core.models.record import record_shape
 from butler_core.models.timespan import Timespan
 
@@ -42,7 +43,8 @@ def command(
 ) -> None:
     """Show the rows of ELEMENT: a dimension such as visit, or a table that joins dimensions.
 
-    KEY=VALUE fixes values of dimensions.  JSON has times in TAI nanoseconds since 1970 and regions in hexadecimal.
+    KEY=VALUE fixes values of dimensions.  Tables have times in TAI; JSON has them in TAI nanoseconds since 1970, and regions in
+    hexadecimal.
     """
     with open_butler(root) as butler:
         results = butler.query_dimension_records(
@@ -59,7 +61,15 @@ def command(
             [_shown(column.type, value) for column, value in zip(columns, record.values, strict=True)]
             for record in results
         )
-        explain_if_empty(print_rows([column.name for column in columns], rows, as_json=False), results)
+        explain_if_empty(
+            print_rows([_header(column) for column in columns], rows, as_json=False), results, limit
+        )
+
+
+def _header(column: ColumnInfo) -> str:
+    """Name a column with its unit; of times, with their scale."""
+    unit = "TAI" if column.type in ("time", "timespan") else column.unit
+    return f"{column.name} [{unit}]" if unit else column.name
 
 
 def _shown(column_type: str, value: Any) -> Any:

@@ -33,6 +33,8 @@ def command(
     """Make the collection NAME in the repository ROOT.
 
     Again with the same type is fine.
+
+    Example: butler register-collection repo u/me --children u/me/second,u/me/first
     """
     if collection_type is None:
         collection_type = "run" if children is None else "chained"

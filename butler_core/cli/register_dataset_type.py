@@ -21,6 +21,8 @@ def command(
     """Define the dataset type NAME by its dimensions (separated by commas; "" for none) and storage class.
 
     Again with the same definition is fine.
+
+    Example: butler register-dataset-type repo summary instrument,visit,detector StructuredDataDict
     """
     with open_butler(root, writeable=True) as butler:
         made = butler.register_dataset_type(name, split_names(dimensions), storage_class, calibration)
@@ -31,3 +33,9 @@ def command(
         "is_calibration": made.is_calibration,
     }
     print_facts(facts, as_json=as_json)
+    if storage_class not in butler.storage_classes:
+        click.echo(
+            f"note: no installed plugin offers the storage class {storage_class!r} "
+            f"(known: {', '.join(sorted(butler.storage_classes))}); its datasets can be found, but not read here.",
+            err=True,
+        )

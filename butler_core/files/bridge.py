@@ -237,18 +237,26 @@ class FileBridge(DatastoreBridge):
         taken: dict[ArtifactName, DatasetRef],
         records: list[tuple[UUID, FileRecords]],
     ) -> None:
-        artifacts: dict[int, ArtifactName] = {}
+        leaders: dict[DatasetType, list[tuple[FileDataset, DatasetRef]]] = {}
+        named: set[int] = set()
         for uuid, ref in refs.items():
-            file, dataset_type = by_file[uuid], ref.dataset_type
-            artifact = artifacts.get(id(file))
-            if artifact is None:
-                (stem,) = self._stems_of(dataset_type)([ref])
+            file = by_file[uuid]
+            if id(file) not in named:
+                named.add(id(file))
+                leaders.setdefault(ref.dataset_type, []).append((file, ref))
+        artifacts: dict[int, ArtifactName] = {}
+        for dataset_type, group in leaders.items():
+            stems = self._stems_of(dataset_type)([ref for _, ref in group])
+            for (file, ref), stem in zip(group, stems, strict=True):
                 artifact = artifacts[id(file)] = join_name(stem, token + extension_of(file.path))
                 if artifact in taken:
                     raise _two_of_one_name(artifact, taken[artifact], ref)
                 taken[artifact] = ref
+        for uuid, ref in refs.items():
+            file, dataset_type = by_file[uuid], ref.dataset_type
             formatter = file.formatter or self.choose_formatter(dataset_type).formatter
             component, storage_class = dataset_type.component or "", dataset_type.storage_class_name
+            artifact = artifacts[id(file)]
             records.append(
                 (uuid, (FileRecord(component, artifact, formatter, None, None, None, storage_class),))
             )

@@ -204,8 +204,8 @@ class FileDatastore(Datastore):
             )
         incoming = find_files(file_datasets, self._store.contains)
         offered = _offered_records(opaque_data)
-        for item in incoming:
-            _check_sizes(item, offered)
+        if offered:
+            _check_sizes(incoming, offered)
         if transfer == "direct":
             return Received(self._record_in_place(incoming, offered, record_validation_info), _do_nothing)
         mode: AdoptMode = "copy" if transfer == "auto" else transfer
@@ -276,8 +276,10 @@ class FileDatastore(Datastore):
                 None if known is None else known.member,
                 ref.dataset_type.storage_class_name if known is None else known.storage_class,
             )
-            # More than one if the components of a dataset come in files of their own.
-            records[ref.uuid] = (*records[ref.uuid], record) if ref.uuid in records else (record,)
+            first = (record,)
+            earlier = records.setdefault(ref.uuid, first)
+            if earlier is not first:  # the components of a dataset come in files of their own
+                records[ref.uuid] = (*earlier, record)
 
     # -- upkeep
 
@@ -348,14 +350,15 @@ def _offered_records(opaque_data: tuple[DatastoreConfig, OpaqueTableBatch] | Non
     }
 
 
-def _check_sizes(item: Incoming, offered: _Offered) -> None:
+def _check_sizes(incoming: Iterable[Incoming], offered: _Offered) -> None:
     """Raise `CorruptError` if a file is not as long as the records say that came with it."""
-    for ref in item.file.refs if offered else ():
-        known = offered.get(ref.uuid, {}).get(ref.dataset_type.component or "")
-        expected = None if known is None else known.size_bytes
-        if expected is not None and expected != item.size_bytes:
-            raise CorruptError(
-                f"{item.path} has {item.size_bytes} bytes, but {expected} are recorded for {ref}.",
-                remedy="Export it again.",
-                path=item.path,
-            )
+    for file, path, size_bytes in incoming:
+        for ref in file.refs:
+            known = offered.get(ref.uuid, {}).get(ref.dataset_type.component or "")
+            expected = None if known is None else known.size_bytes
+            if expected is not None and expected != size_bytes:
+                raise CorruptError(
+                    f"{path} has {size_bytes} bytes, but {expected} are recorded for {ref}.",
+                    remedy="Export it again.",
+                    path=path,
+                )

@@ -157,7 +157,7 @@ class LocalSource:
         if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
             return CorruptError(
                 f"Artifact {self._artifact!r} is recorded as stored, but {self._path} is no file.",
-                remedy="Restore it from a copy, or see how much is missing: butler verify.",
+                remedy="Restore the file from a copy, or give the dataset up: butler.unstore([ref]).",
                 artifact=self._artifact,
             )
         return explain(error, "read", self._path)
@@ -165,7 +165,7 @@ class LocalSource:
     def _wrong_size(self, found: int) -> CorruptError:
         return CorruptError(
             f"Artifact {self._artifact!r} ({self._path}) has {found} bytes, but {self._size} are recorded.",
-            remedy="Restore it from a copy, or see how much is damaged: butler verify.",
+            remedy="Restore the file from a copy, or give the dataset up: butler.unstore([ref]).",
             artifact=self._artifact,
             size_bytes=found,
             expected=self._size,

@@ -48,23 +48,35 @@ def find_files(
 def _find(
     file_datasets: Mapping[Uri | None, Sequence[FileDataset]], is_inside: Callable[[str], bool]
 ) -> Iterator[Incoming]:
-    directories: dict[str, tuple[str, str]] = {}
+    directories: dict[str, _Directory] = {}
     for root, files in file_datasets.items():
         base = None if root is None else os.path.abspath(uri_to_path(root))
         for file in files:
             path = uri_to_path(file.path)
             if not path.startswith("/"):
                 path = _join(base, path)
-            directory, _, name = path.rpartition("/")
-            if directory not in directories:
-                real = os.path.realpath(directory or "/").rstrip("/")
-                # A URI has to be in normal form; else the path stays as the user has it, symbolic links and all.
-                directories[directory] = real, real if _ABNORMAL.search(directory) else directory
-            real, shown = directories[directory]
-            path = f"{shown}/{name}"
+            name_of_directory, _, name = path.rpartition("/")
+            directory = directories.get(name_of_directory)
+            if directory is None:
+                directory = directories[name_of_directory] = _look_at_directory(name_of_directory, is_inside)
+            path = f"{directory.shown}/{name}"
             if name in ("", ".", ".."):
                 raise _refuse(path, "is a directory")
-            yield Incoming(file, path, _look_at(path, f"{real}/{name}", is_inside))
+            yield Incoming(file, path, _look_at(path, directory, name, is_inside))
+
+
+class _Directory(NamedTuple):
+    """What the files of one directory have in common."""
+
+    shown: str
+    real: str
+    is_inside: bool
+
+
+def _look_at_directory(path: str, is_inside: Callable[[str], bool]) -> _Directory:
+    real = os.path.realpath(path or "/").rstrip("/")
+    # A URI has to be in normal form; else the path stays as the user has it, symbolic links and all.
+    return _Directory(real if _ABNORMAL.search(path) else path, real, is_inside(real))
 
 
 def _join(base: str | None, path: str) -> str:
@@ -76,12 +88,14 @@ def _join(base: str | None, path: str) -> str:
     return f"{base}/{path}"
 
 
-def _look_at(path: str, real: str, is_inside: Callable[[str], bool]) -> int:
+def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[str], bool]) -> int:
     """Return a file's size, after all checks."""
+    real, inside = f"{directory.real}/{name}", directory.is_inside
     try:
         status = os.lstat(real)
         if stat.S_ISLNK(status.st_mode):
             real = os.path.realpath(real)
+            inside = is_inside(real)
             status = os.stat(real)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _refuse(path, "is not there") from error
@@ -89,7 +103,7 @@ def _look_at(path: str, real: str, is_inside: Callable[[str], bool]) -> int:
         raise explain(error, "look at", path) from error
     if not stat.S_ISREG(status.st_mode):
         raise _refuse(path, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
-    if is_inside(real):
+    if inside:
         raise InvalidInputError(
             f"{path} lies inside the datastore's root already.",
             remedy="Ingest files from elsewhere; to take over files where they are, move them out first.",

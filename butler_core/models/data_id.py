@@ -301,9 +301,11 @@ def check_value(universe: DimensionUniverse, name: DimensionName, value: Any) ->
     try:
         return to_int(value) if key.type == "int" else to_string(value)
     except (TypeError, ValueError) as error:
+        wanted = "an int" if key.type == "int" else "text"
+        problem = f"not {wanted}" if isinstance(error, TypeError) else str(error)
         raise DataIdError(
-            f"The data ID has {name}={value!r}: {error}.",
-            remedy=f"Give {'an int' if key.type == 'int' else 'text'} for {name}.",
+            f"The data ID has {name}={value!r}: {problem}.",
+            remedy=f"Give {wanted} for {name}.",
             name=name,
         ) from error
 

@@ -93,6 +93,8 @@ class Database(ABC):
     """Such as transactional_ddl, temporary_tables, concurrent_writers."""
     driver_errors: tuple[type[Exception], ...]
     """What `translate` understands."""
+    merges_sorted: bool = False
+    """Whether EXCEPT of two selections in the order of an index reads both side by side, and ends when enough is found."""
 
     def __init__(self, location: str, dialect: Dialect, *, is_writeable: bool) -> None:
         self.location = location

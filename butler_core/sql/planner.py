@@ -7,7 +7,7 @@ costs the database's work and little more.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal
 
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import InvalidInputError
@@ -20,6 +20,7 @@ from butler_core.sql.catalog import Catalog, Collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.lookups import find_one
+from butler_core.sql.pages import PageReader
 from butler_core.sql.paging import (
     DEFAULT_PAGE_SIZE,
     PageToken,
@@ -93,10 +94,10 @@ class _Execution:
         self._context = context
         self._cursor = cursor
         self._query = query
-        self._catalog = context.catalogs.current(cursor)
+        self.catalog = context.catalogs.current(cursor)
         self._where_values: list[Any] = []
-        key = _shape(query, self._catalog, self._where_values)
-        self._plan: Plan = context.plans.get(key, lambda: Plan(context, self._catalog, query))
+        key = _shape(query, self.catalog, self._where_values)
+        self.plan: Plan = context.plans.get(key, lambda: Plan(context, self.catalog, query))
         universe = context.universe
         self._data_id = [check_value(universe, name, value) for name, value in query.data_id]
         self._members = [self._find_members(position) for position in range(len(query.searches))]
@@ -111,12 +112,12 @@ class _Execution:
             for (name, _), value in zip(self._query.data_id, self._data_id, strict=True)
             if name in self._context.universe.governor_dimensions
         }
-        for name, slot in self._plan.governor_slots:
+        for name, slot in self.plan.governor_slots:
             fixed.setdefault(name, self._where_values[slot])
         return fixed
 
     def _find_members(self, position: int) -> Sequence[Collection]:
-        search, catalog = self._query.searches[position], self._catalog
+        search, catalog = self._query.searches[position], self.catalog
         key = ("members", catalog.generation, search.dataset_type, search.collections, search.find_first)
         members: Sequence[Collection] = self._context.plans.get(key, lambda: find_members(catalog, search))
         return members
@@ -125,7 +126,7 @@ class _Execution:
         """Leave out collections that cannot hold what is asked for."""
         fixed = self._find_fixed()
         if fixed:
-            catalog, types = self._catalog, self._plan.types
+            catalog, types = self.catalog, self.plan.types
             self._members = [
                 prune(catalog, types[n], members, fixed) for n, members in enumerate(self._members)
             ]
@@ -133,7 +134,7 @@ class _Execution:
 
     def _branches(self) -> Sequence[Branch | None]:
         """Return the parts of the search for the datasets that are asked for; of other queries, the one part."""
-        main = self._plan.main
+        main = self.plan.main
         if main is None:
             return (None,)
         find_first = self._query.searches[main].find_first
@@ -143,15 +144,18 @@ class _Execution:
         return branches(members, find_first=find_first)
 
     def _variant(
-        self, branch: Branch | None, missing: tuple[bool, ...] | None = None, *, is_count: bool = False
+        self,
+        branch: Branch | None,
+        missing: tuple[bool, ...] | None = None,
+        answer: Literal["rows", "count", "few"] = "rows",
     ) -> Variant:
         constraints = tuple(
             [
-                "" if position == self._plan.main else _kinds(members)
+                "" if position == self.plan.main else _kinds(members)
                 for position, members in enumerate(self._members)
             ]
         )
-        return Variant(None if branch is None else branch.shape, constraints, missing, is_count)
+        return Variant(None if branch is None else branch.shape, constraints, missing, answer)
 
     # -- running statements
 
@@ -163,7 +167,7 @@ class _Execution:
         for slot, value in enumerate(self._where_values):
             values[f"w{slot}"] = value
         for position, members in enumerate(self._members):
-            if position != self._plan.main:
+            if position != self.plan.main:
                 values.update(self._constraint_values(position, members))
         database = self._context.database
         if self._query.uuids is not None:
@@ -173,10 +177,10 @@ class _Execution:
 
     def _constraint_values(self, position: int, members: Sequence[Collection]) -> Iterable[tuple[str, Any]]:
         database, name = self._context.database, f"s{position}"
-        yield f"{name}_type", self._plan.types[position].id
+        yield f"{name}_type", self.plan.types[position].id
         ids = [c.id for c in members if c.type is not CollectionType.CALIBRATION]
         validity = [c.id for c in members if c.type is CollectionType.CALIBRATION]
-        if self._plan.uses_fields(position):
+        if self.plan.uses_fields(position):
             ranked = [(id_, rank) for rank, id_ in enumerate(ids)]
             for parameter in (f"{name}_ranks", f"{name}_winners"):
                 rows = database.inline_rows(parameter, ("int", "int"))
@@ -191,16 +195,16 @@ class _Execution:
         if self._values is None:
             self._values = self._base_values()
         values = {**self._values, **more}
-        if branch is not None and self._plan.main is not None:
+        if branch is not None and self.plan.main is not None:
             collection, bind = branch.collection, self._context.database.inline_values("x", "int").bind
-            values["type"] = self._plan.types[self._plan.main].id
+            values["type"] = self.plan.types[self.plan.main].id
             values["collection"] = collection.id
             values["run_name"] = values["collection_name"] = collection.name
             if branch.earlier:
                 values["earlier"] = bind(branch.earlier)
             if branch.earlier_validity:
                 values["earlier_validity"] = bind(branch.earlier_validity)
-        converters = self._plan.converters
+        converters = self.plan.converters
         if not converters:
             return tuple([values[name] for name in compiled.statement.parameters])
         return tuple(
@@ -210,21 +214,39 @@ class _Execution:
             ]
         )
 
-    def _fetch(
+    def fetch(
         self, branch: Branch | None, after: tuple[Any, ...] | None, limit: int, offset: int
     ) -> tuple[Compiled, list[tuple[Any, ...]]]:
         missing = None if after is None else tuple([value is None for value in after])
-        compiled = self._plan.get(self._variant(branch, missing))
+        compiled = self.plan.get(self._variant(branch, missing))
         more: dict[str, Any] = {"limit": limit, "offset": offset}
         if after is not None:
             values = key_from_token(self._context.database, compiled.key_types, after)
             more.update((key_parameter(position), value) for position, value in enumerate(values))
         return compiled, compiled.statement.all(self._cursor, self._bind(compiled, branch, more))
 
-    def _count(self, branch: Branch | None) -> int:
-        compiled = self._plan.get(self._variant(branch, is_count=True))
-        number: int = compiled.statement.first(self._cursor, self._bind(compiled, branch, {}))[0]
+    def count(self, branch: Branch | None, limit: int | None = None) -> int:
+        """Count the rows of one part, at most up to a limit."""
+        if branch is not None and self.is_hidden(branch):
+            return 0
+        compiled = self.plan.get(self._variant(branch, None, "count" if limit is None else "few"))
+        number: int = compiled.statement.first(self._cursor, self._bind(compiled, branch, {"limit": limit}))[
+            0
+        ]
         return number
+
+    def is_hidden(self, branch: Branch) -> bool:
+        """Whether the first collection has all data IDs of another, which so need not be looked up one by one."""
+        plan = self.plan
+        if (
+            branch.avoid != "key"
+            or not plan.is_plain
+            or self._data_id
+            or not self._context.database.merges_sorted
+        ):
+            return False
+        values = (plan.types[0].id, branch.collection.id, branch.earlier[0])
+        return plan.probe.first(self._cursor, values) is None
 
     # -- answers
 
@@ -232,7 +254,7 @@ class _Execution:
         """Answer the query."""
         query = self._query
         if (
-            self._plan.is_lookup
+            self.plan.is_lookup
             and query.answer == "rows"
             and page is None
             and not query.offset
@@ -251,26 +273,26 @@ class _Execution:
         return self._rows(page, size)
 
     def _single(self, columns: tuple[str, ...], row: tuple[Any, ...]) -> QueryPage:
-        return QueryPage(columns, [row], None, self._catalog.generation)
+        return QueryPage(columns, [row], None, self.catalog.generation)
 
     def _check(self) -> None:
         """Find mistakes in a query that needs no statement: an empty search must not hide them."""
         if self._is_empty and (self._query.where is not None or self._query.order_by):
-            branch = None if self._plan.main is None else ("run", "", False, False)
-            names = tuple("" if n == self._plan.main else "several" for n in range(len(self._members)))
-            self._plan.get(Variant(branch, names))
+            branch = None if self.plan.main is None else ("run", "", False, False)
+            names = tuple("" if n == self.plan.main else "several" for n in range(len(self._members)))
+            self.plan.get(Variant(branch, names))
 
     def _total(self) -> int:
         query = self._query
         if self._is_empty:
             return 0
-        total = max(0, sum(self._count(branch) for branch in self._branches()) - query.offset)
+        total = max(0, sum(self.count(branch) for branch in self._branches()) - query.offset)
         return total if query.limit is None else min(total, query.limit)
 
     def _any(self) -> bool:
         if self._is_empty:
             return False
-        rows, _, _ = _Pages(self, self._branches()).read(None, 1, self._query.offset)
+        rows, _, _ = PageReader(self, self._branches()).read(None, 1, self._query.offset)
         return bool(rows)
 
     def _explain(self) -> tuple[str, str]:
@@ -278,7 +300,7 @@ class _Execution:
             return "", "No collection can hold what is searched for: the database is not asked."
         texts, plans = [], []
         for branch in self._branches():
-            compiled = self._plan.get(self._variant(branch))
+            compiled = self.plan.get(self._variant(branch))
             text = compiled.statement.text
             if text not in texts:
                 texts.append(text)
@@ -292,26 +314,26 @@ class _Execution:
         return self._page_of([], None)
 
     def _page_of(self, rows: list[tuple[Any, ...]], next_page: str | None) -> QueryPage:
-        query, plan = self._query, self._plan
+        query, plan = self._query, self.plan
         if plan.element is not None:
             rows = plan.element.values(rows)
         return QueryPage(
             plan.columns,
             rows,
             next_page,
-            self._catalog.generation,
+            self.catalog.generation,
             self._dimension_records(rows) if query.dimension_records else {},
             self._datastore_records(rows) if query.datastore_records else None,
         )
 
     def _look_up(self) -> list[tuple[Any, ...]]:
-        plan, members = self._plan, self._members[0]
+        plan, members = self.plan, self._members[0]
         if not members:
             return []
         values = self._data_id
         if plan.lookup_order is not None:
             values = [values[position] for position in plan.lookup_order]
-        return find_one(self._context, self._cursor, self._catalog, plan.types[0], members, tuple(values))
+        return find_one(self._context, self._cursor, self.catalog, plan.types[0], members, tuple(values))
 
     # -- pages
 
@@ -321,12 +343,12 @@ class _Execution:
 
     def _key_types(self, part: Branch | None) -> tuple[str, ...]:
         """Return the types of what a token says of a row that one part of the search found."""
-        types = self._plan.get(self._variant(part)).key_types
-        return ("int", *types) if part is not None and not self._plan.is_ordered else types
+        types = self.plan.get(self._variant(part)).key_types
+        return ("int", *types) if part is not None and not self.plan.is_ordered else types
 
     def _read_token(self, page: str, parts: Sequence[Branch | None]) -> PageToken:
         def types_of(key: Sequence[Any]) -> tuple[str, ...]:
-            if self._plan.main is None or self._plan.is_ordered:
+            if self.plan.main is None or self.plan.is_ordered:
                 return self._key_types(parts[0])
             chosen = [part for part in parts if part is not None and part.collection.id == key[0]]
             # The collection may be gone; then all that counts is which collections come after it.
@@ -342,7 +364,7 @@ class _Execution:
         if wanted == 0:
             return [], None
         offset = query.offset if token is None else 0
-        rows, key, part = _Pages(self, parts).read(None if token is None else token.key, wanted, offset)
+        rows, key, part = PageReader(self, parts).read(None if token is None else token.key, wanted, offset)
         left = None if remaining is None else remaining - len(rows)
         if key is None or left == 0:
             return rows, None
@@ -354,8 +376,8 @@ class _Execution:
     def _dimension_records(
         self, rows: Sequence[tuple[Any, ...]]
     ) -> Mapping[DimensionElementName, Sequence[tuple[Any, ...]]]:
-        group = self._plan.result
-        first = 2 if self._plan.main is not None else 0
+        group = self.plan.result
+        first = 2 if self.plan.main is not None else 0
         keys = [row[first : first + len(group.required)] for row in rows]
         found = self._context.records.fetch_group(self._cursor, group, keys)
         return {
@@ -363,7 +385,7 @@ class _Execution:
         }
 
     def _datastore_records(self, rows: Sequence[tuple[Any, ...]]) -> OpaqueTableBatch:
-        if self._plan.main is None:
+        if self.plan.main is None:
             raise InvalidInputError(
                 "Datastore records belong to datasets, and the query asks for none.",
                 remedy="Ask for datasets, or leave datastore_records out.",
@@ -372,106 +394,9 @@ class _Execution:
         return self._context.opaque.fetch(self._cursor, [uuid_bytes(row[0]) for row in rows])
 
 
-_Found: TypeAlias = tuple[list[tuple[Any, ...]], tuple[Any, ...] | None, Branch | None]
-"""Rows; the key of the last one, None if no other follows; and the part of the search that found it."""
-
-
-class _Pages:
-    """Reads the rows of a page from one or several parts of a search."""
-
-    def __init__(self, execution: _Execution, parts: Sequence[Branch | None]) -> None:
-        self._execution = execution
-        self._parts = parts
-        self._plan = execution._plan
-
-    def read(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
-        """Return the rows after a key, but for an offset, as many as are wanted."""
-        if self._plan.main is None or self._plan.is_ordered:
-            return self._read_sorted(after, wanted, offset)
-        return self._read_in_turn(after, wanted, offset)
-
-    def _read_in_turn(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
-        """Read one collection after the other; the key of a row begins with the collection's integer."""
-        rows: list[tuple[Any, ...]] = []
-        last: tuple[tuple[Any, ...], Branch] | None = None
-        for branch in self._parts:
-            assert branch is not None  # datasets are asked for
-            id_ = branch.collection.id
-            if after is not None and id_ < after[0]:
-                continue
-            start = after[1:] if after is not None and id_ == after[0] else None
-            room = wanted - len(rows)
-            compiled, found = self._execution._fetch(branch, start, room + 1, offset)
-            if offset:
-                offset = 0 if found else max(0, offset - self._execution._count(branch))
-            has_more = len(found) > room
-            found = found[:room] if has_more else found
-            if found:
-                last = (id_, *_key(compiled, found[-1])), branch
-                rows += self._finish(branch, compiled, found)
-            if has_more:
-                return rows, *(last or (None, None))
-        return rows, None, None
-
-    def _read_sorted(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> _Found:
-        """Read the first rows of each part, and take the first of all."""
-        if len(self._parts) == 1:
-            compiled, rows = self._execution._fetch(self._parts[0], after, wanted + 1, offset)
-            return self._cut(self._parts[0], compiled, rows, wanted)
-        limit = wanted + offset + 1
-        parts = [(branch, *self._execution._fetch(branch, after, limit, 0)) for branch in self._parts]
-        compiled = parts[0][1]
-        merged = [row for branch, part, found in parts for row in self._named(branch, part, found)]
-        rows = _sorted(compiled, merged)[offset : offset + wanted + 1]
-        return self._cut(None, compiled, rows, wanted)
-
-    def _cut(
-        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]], wanted: int
-    ) -> _Found:
-        key = None
-        if len(rows) > wanted:
-            rows = rows[:wanted]
-            key = _key(compiled, rows[-1])
-        return self._finish(branch, compiled, rows), key, self._parts[0]
-
-    def _named(
-        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
-        """Put the names of RUNs where the database has their integers."""
-        if branch is None or branch.collection.type is CollectionType.RUN:
-            return rows
-        collections = self._execution._catalog.collections_by_id
-        return [(row[0], collections[row[1]].name, *row[2:]) for row in rows]
-
-    def _finish(
-        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
-    ) -> list[tuple[Any, ...]]:
-        """Make rows of the answer: names of RUNs, no sort keys, and nothing for the empty data ID."""
-        rows = self._named(branch, compiled, rows)
-        width = compiled.width
-        if rows and len(rows[0]) != width:
-            return [row[:width] for row in rows]
-        return rows
-
-
 def _kinds(members: Sequence[Collection]) -> str:
     """Return which kinds of collections a search looks at, as `butler_core.sql.searches.data_ids_of` names them."""
     calibrations = sum(1 for collection in members if collection.type is CollectionType.CALIBRATION)
     if calibrations:
         return "validity" if calibrations == len(members) else "both"
     return "one" if len(members) == 1 else "several"
-
-
-def _key(compiled: Compiled, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([row[position] for position in compiled.key_positions])
-
-
-def _sorted(compiled: Compiled, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Sort rows as the database does: missing values last, text by code point."""
-    keys = list(zip(compiled.key_positions, compiled.descending, strict=True))
-    for position, descending in reversed(keys):
-        present = [row for row in rows if row[position] is not None]
-        missing = [row for row in rows if row[position] is None]
-        present.sort(key=lambda row, position=position: row[position], reverse=descending)  # type: ignore[misc]
-        rows = present + missing
-    return rows

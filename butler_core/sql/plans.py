@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ from butler_core.sql.group_tables import dimension_kind
 from butler_core.sql.joins import Joins
 from butler_core.sql.paging import OrderKey, rows_after
 from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget
-from butler_core.sql.searches import GroupTables, data_ids_of, datasets_of, hidden
+from butler_core.sql.searches import GroupTables, data_id_not_in, data_ids_of, datasets_of, hidden
 from butler_core.sql.selection import Selection
 from butler_core.sql.shapes import read_shape
 from butler_core.sql.statement import Statement
@@ -37,7 +37,8 @@ class Variant(NamedTuple):
     """For each other search, which kinds of collections it looks at: see `butler_core.sql.searches.data_ids_of`."""
     missing: tuple[bool, ...] | None = None
     """For pages after the first: which sort keys of the row before have no value."""
-    is_count: bool = False
+    answer: Literal["rows", "count", "few"] = "rows"
+    """Rows, their count, or their count up to a limit."""
 
 
 class Compiled(NamedTuple):
@@ -72,7 +73,8 @@ class Plan:
 
     def __init__(self, context: SqlContext, catalog: Catalog, query: QueryDescription) -> None:
         self._context = context
-        self._query = query
+        # The plan outlives the query by far, so it does not keep what may be many values.
+        self._query = query if query.uuids is None else query.model_copy(update={"uuids": frozenset()})
         self.universe = context.universe
         self.types: list[RegisteredType] = [catalog.get_dataset_type(s.dataset_type) for s in query.searches]
         """Of the searches."""
@@ -97,12 +99,15 @@ class Plan:
         self.governor_slots = self._check_governors()
         """Governors that the condition fixes, and the position of each one's value."""
         self.is_ordered = bool(query.order_by)
+        self.is_plain = self._is_plain()
+        """Whether a query of the shape is a find-first search that nothing but a data ID constrains."""
         self.is_lookup = self._is_lookup()
         """Whether a query of the shape is for one dataset by its full data ID."""
         self.lookup_order = self._find_lookup_order()
         """Positions of the required values among those of the data ID; None if they are in order."""
         self.columns = self._find_columns()
         """The names of the columns of rows."""
+        self._probe: Statement | None = None
         self._statements: dict[Variant, Compiled] = {}
 
     # -- analysis
@@ -160,7 +165,7 @@ class Plan:
         check_governors(self.universe, query.where, query.where_text, self._names, given)
         return fixed_slots(query.where, self._names, self.universe, self._slots)
 
-    def _is_lookup(self) -> bool:
+    def _is_plain(self) -> bool:
         query = self._query
         return (
             self.main is not None
@@ -169,9 +174,12 @@ class Plan:
             and query.where is None
             and query.uuids is None
             and not query.order_by
-            and {name for name, _ in query.data_id} == set(self.result.required)
             and self.dimensions is self.result
+            and set(self.result.required).issuperset(name for name, _ in query.data_id)
         )
+
+    def _is_lookup(self) -> bool:
+        return self.is_plain and {name for name, _ in self._query.data_id} == set(self.result.required)
 
     def _find_lookup_order(self) -> list[int] | None:
         names = [name for name, _ in self._query.data_id]
@@ -195,9 +203,18 @@ class Plan:
             compiled = self._statements[variant] = self._compile(variant)
         return compiled
 
+    @property
+    def probe(self) -> Statement:
+        """Find a data ID of one collection that an earlier one lacks; takes type, collection, earlier collection."""
+        if self._probe is None:
+            assert self.main is not None  # only searches for datasets are probed
+            construct = data_id_not_in(self.tables[self.main])
+            self._probe = Statement(self._context.database, construct, ["type", "collection", "first"])
+        return self._probe
+
     def _compile(self, variant: Variant) -> Compiled:
         selection = self._select(variant)
-        construct = selection.count() if variant.is_count else selection.rows()
+        construct = selection.rows() if variant.answer == "rows" else selection.count(variant.answer == "few")
         return Compiled(
             Statement(self._context.database, construct, None),
             selection.width,

@@ -153,6 +153,26 @@ def hidden(
     return sa.exists(sa.select(sa.literal_column("1")).select_from(before).where(*conditions))
 
 
+def data_id_not_in(tables: GroupTables) -> sa.Select[Any]:
+    """Return whether a collection has any data ID that an earlier one lacks, as one row or none.
+
+    Its parameters are ``type``, ``collection`` and ``first``, the earlier one.
+    """
+    table = tables.membership
+    keys: list[Any] = [table.c[key] for key in tables.keys] or [sa.literal_column("1").label("_one")]
+    is_type = table.c["_type"] == sa.bindparam("type", type_=table.c["_type"].type)
+    here, there = (
+        sa.select(*keys).where(
+            is_type, table.c["_collection"] == sa.bindparam(name, type_=table.c["_type"].type)
+        )
+        for name in ("collection", "first")
+    )
+    # Sorted, both sides come in the order of the primary key and the first difference ends it.
+    order: list[Any] = [sa.literal_column(str(position)) for position in range(1, len(keys) + 1)]
+    found = sa.except_(here, there).order_by(*order).limit(1).subquery()
+    return sa.select(sa.literal_column("1")).select_from(found)
+
+
 def data_ids_of(database: Database, tables: GroupTables, name: str, members: str) -> sa.FromClause:
     """Return the distinct data IDs for which a search finds anything.
 

@@ -71,9 +71,12 @@ class Selection:
             .offset(sa.bindparam("offset", type_=integer))
         )
 
-    def count(self) -> sa.Select[Any]:
-        """Return the SELECT of the number of rows."""
+    def count(self, is_limited: bool) -> sa.Select[Any]:
+        """Return the SELECT of the number of rows; if that is limited, the parameter ``limit`` says up to which."""
         number = sa.func.count()
+        if is_limited:
+            some = self._all().limit(sa.bindparam("limit", type_=sa.Integer()))
+            return sa.select(number).select_from(some.subquery())
         if self._distinct or not self._columns:
             return sa.select(number).select_from(self._all().subquery())
         return self._select([number])

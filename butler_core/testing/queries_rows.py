@@ -28,6 +28,8 @@ _SEARCHES = [
     ("inner",),
     ("outer",),
     ("outer", "r1", "inner"),
+    ("r1", "r5"),
+    ("r5", "r1", "r2"),
 ]
 
 
@@ -36,13 +38,30 @@ class DatasetTests:
 
     @pytest.mark.parametrize("collections", _SEARCHES, ids=",".join)
     @pytest.mark.parametrize("find_first", [True, False])
+    @pytest.mark.parametrize("page_size", [1, 2, 5, 100])
     def test_a_search_finds_each_dataset_once(
-        self, world: QueryWorld, collections: tuple[str, ...], find_first: bool
+        self, world: QueryWorld, collections: tuple[str, ...], find_first: bool, page_size: int
     ) -> None:
-        found = world.find("calexp", collections, find_first=find_first)
         expected = world.search("calexp", collections, find_first=find_first)
+        found = world.find("calexp", collections, find_first=find_first, page_size=page_size)
         assert len(found) == len(expected)
         assert set(found) == set(expected)
+        count = world.datasets_query("calexp", collections, find_first=find_first, answer="count")
+        assert world.rows(count) == [(len(expected),)]
+
+    @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 5, 6, 100])
+    def test_the_order_does_not_depend_on_the_page(self, world: QueryWorld, page_size: int) -> None:
+        for collections in _SEARCHES:
+            for offset in (0, 3):
+                query = world.datasets_query("calexp", collections, offset=offset)
+                assert world.rows(query, page_size) == world.rows(query, 7)
+
+    def test_the_empty_data_id_is_found_once(self, world: QueryWorld) -> None:
+        for collections in (("r1", "r2"), ("r2", "r1"), ("r2",)):
+            for page_size in (1, 100):
+                found = world.find("note", collections, page_size=page_size)
+                assert [(dataset.run, dataset.values) for dataset in found] == [(collections[0], ())]
+            assert world.rows(world.datasets_query("note", collections, answer="count")) == [(1,)]
 
     @pytest.mark.parametrize("dataset_type", ["raw", "warp", "coadd", "refcat", "note"])
     def test_types_of_any_dimensions_are_found(self, world: QueryWorld, dataset_type: str) -> None:

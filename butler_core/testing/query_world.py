@@ -121,7 +121,7 @@ DATASET_TYPES: dict[str, tuple[tuple[str, ...], bool]] = {
 }
 """Dimensions, and whether it is a calibration, by name."""
 
-RUNS = ("r1", "r2", "r3", "calib/run")
+RUNS = ("r1", "r2", "r3", "r5", "calib/run")
 CHAINS: dict[str, tuple[str, ...]] = {"inner": ("r2", "r3"), "outer": ("tag", "inner", "r1"), "nothing": ()}
 
 
@@ -139,6 +139,7 @@ def _datasets() -> list[tuple[str, str, dict[str, Any]]]:
     found: list[tuple[str, str, dict[str, Any]]] = []
     for run, visits, detectors in (
         ("r1", (1, 2, 3), (0, 1, 2)),
+        ("r5", (1, 2), (0, 1)),
         ("r2", (2, 3), (1, 2, 3)),
         ("r3", (1, 4), (0, 3)),
     ):

@@ -27,6 +27,7 @@ from butler_core.models.batch import (
 )
 from butler_core.models.collection import CollectionType, SetEditMode
 from butler_core.models.dataset_ref import DatasetRef, new_uuid
+from butler_core.models.dataset_type import DatasetType
 from butler_core.testing.registry_world import FLAT, INSTRUMENT, RUN, SUMMARY, RegistryWorld
 
 
@@ -100,7 +101,7 @@ class DatasetTests:
             registry.apply_batch(batch)
 
     def test_a_type_without_dimensions_has_one_place(self, world: RegistryWorld) -> None:
-        dataset_type = type(world.summary)("config", world.universe.empty, "StructuredDataDict")
+        dataset_type = DatasetType("config", world.universe.empty, "StructuredDataDict")
         world.register_type(dataset_type)
         data_id = world.data_id(exposure=100).subset([])
         refs = [DatasetRef(new_uuid(), dataset_type, data_id, RUN) for _ in range(2)]
@@ -365,6 +366,16 @@ class CertificationTests:
             with pytest.raises(ConflictError, match=str(there.uuid)):
                 world.edit(_certify(third, begin, begin + 1))
         world.edit(_certify(third, 100, None))
+
+    def test_several_calibration_types_of_one_group(self, world: RegistryWorld) -> None:
+        world.register("calib", type=CollectionType.CALIBRATION)
+        group = world.summary.dimensions  # which a type has that is no calibration
+        for name in ("first", "second"):
+            dataset_type = DatasetType(name, group, "StructuredDataDict", is_calibration=True)
+            world.register_type(dataset_type)
+            ref = DatasetRef(new_uuid(), dataset_type, world.data_id(exposure=100), RUN)
+            world.put(ref)
+            world.edit(_certify(ref, None, None))
 
     def test_wrong_certifications_are_refused(self, world: RegistryWorld, flats: list[DatasetRef]) -> None:
         (summary,) = world.put(world.ref())

@@ -267,6 +267,12 @@ class ExpansionTests:
         names = [ref.datastore_records[world.bridge.table_name][0] for ref in expansion.refs]
         assert names[0] == names[1] != names[2]
 
+    def test_predictions_may_be_left_out(self, registry: Any, world: RegistryWorld) -> None:
+        refs = [world.ref(exposure=number) for number in (101, 100)]
+        found = registry.expand_new_dataset_refs(refs, batch_id=new_uuid(), predict=False).refs
+        assert [ref.uuid for ref in found] == [ref.uuid for ref in refs]
+        assert all(ref.data_id.is_expanded and not ref.datastore_records for ref in found)
+
     def test_nothing_is_no_problem(self, registry: Any) -> None:
         assert list(registry.expand_new_dataset_refs([], batch_id=new_uuid()).refs) == []
         assert list(registry.expand_existing_dataset_refs([]).refs) == []
@@ -280,6 +286,14 @@ class ExpansionTests:
         assert all(ref.is_expanded for ref in expansion.refs)
         assert expansion.refs[0].datastore_records == there[1].datastore_records
         assert expansion.journal_paths == {world.bridge.datastore_id: {RUN: f"journals/{RUN}"}}
+
+    def test_existing_refs_without_dimension_records(self, registry: Any, world: RegistryWorld) -> None:
+        there = world.put(*(world.ref(exposure=number) for number in (102, 100)))
+        asked = [bare(ref) for ref in there]
+        found = registry.expand_existing_dataset_refs([*asked, world.ref()], dimension_records=False).refs
+        assert [ref.uuid for ref in found] == [ref.uuid for ref in there]
+        assert [ref.datastore_records for ref in found] == [ref.datastore_records for ref in there]
+        assert not any(ref.data_id.is_expanded for ref in found)
 
     def test_a_ref_that_names_another_run_is_absent(self, registry: Any, world: RegistryWorld) -> None:
         (there,) = world.put(world.ref())

@@ -133,7 +133,9 @@ def main(root: Path) -> None:
     one = seen[0]
     again = butler.get("summary", one, collections=CHAIN)
     assert again == summaries[0][0]
-    console.print(f"  butler.get('summary', visit={one['visit']}, detector={one['detector']}) = {escape(str(again))}")
+    console.print(
+        f"  butler.get('summary', visit={one['visit']}, detector={one['detector']}) = {escape(str(again))}"
+    )
     console.print(f"  its file: {butler.get_uri('summary', one, collections=CHAIN).removeprefix('file://')}")
     butler.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,11 +11,14 @@ from tests.benchmarks.aims import Verdict
 from tests.benchmarks.results import Row, Setting
 
 _WIDTH = 150  # where output is no terminal
+_QUIET = 0.05
 
 _MARKS = {True: "[green]met[/]", False: "[red]missed[/]", None: "[yellow]unknown[/]"}
 
 
-def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -> None:
+def show(
+    tables: Mapping[Setting, Sequence[Row]], rounds: int, other_work: float | None, *, judge: bool
+) -> None:
     """Print a table for each setting, and what came of the aims.
 
     Parameters
@@ -24,6 +27,8 @@ def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -
         Rows by setting.
     rounds
         How many rounds there were.
+    other_work
+        What part of the processors' time other work took meanwhile; None if unknown.
     judge
         Whether the workload had the size that the aims are for.
     """
@@ -32,10 +37,8 @@ def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -
         console = Console(width=_WIDTH)
     for setting, rows in tables.items():
         console.print(_table(setting, rows, judge=judge))
-    console.print(
-        f"Medians of {rounds} round{'s' * (rounds != 1)}, each side in a fresh process in turn; in brackets the extremes of the rounds' ratios.\n"
-        "peer: lsst-daf-butler, which has no durability setting and syncs SQLite at each commit but no file.  limit: bare system calls and SQL."
-    )
+    for line in _notes(rounds, other_work):
+        console.print(line, highlight=False)
     if not judge:
         console.print("The aims are for the full workload, so nothing is judged here.")
         return
@@ -48,6 +51,17 @@ def show(tables: Mapping[Setting, Sequence[Row]], rounds: int, *, judge: bool) -
             console.print(f"\n[bold]{len(found)} of {len(verdicts)} aims {word}[/]")
         for line in found:
             console.print(f"  {line}", highlight=False)
+
+
+def _notes(rounds: int, other_work: float | None) -> Iterator[str]:
+    yield f"Medians of {rounds} round{'s' * (rounds != 1)}, each side in a fresh process in turn."
+    if rounds > 1:
+        yield "In brackets the smallest and the largest ratio of a round."
+    yield "peer: lsst-daf-butler, which has no durability setting; it syncs SQLite at each commit, and no file."
+    yield "limit: bare system calls and bare SQL, with the syncs that a journalled batch needs if it is to outlive a power cut."
+    if other_work is not None:
+        doubt = "" if other_work < _QUIET else ": do not trust the figures far"
+        yield f"Other work took {other_work:.0%} of the processors' time{doubt}."
 
 
 def _table(setting: Setting, rows: Sequence[Row], *, judge: bool) -> Table:

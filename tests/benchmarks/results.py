@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from tests.benchmarks import machine
 from tests.benchmarks.aims import Cell, Verdict, aims_of
 from tests.benchmarks.workload import Operation
 
@@ -71,11 +70,7 @@ class Results:
     def to_json(self, tables: Mapping[Setting, list[Row]]) -> dict[str, Any]:
         """Return everything, for programs."""
         return {
-            "machine": {
-                "cpus": os.cpu_count(),
-                "system": platform.platform(),
-                "python": platform.python_version(),
-            },
+            "machine": machine.describe(),
             "versions": self.versions,
             "medians": [
                 {**setting._asdict(), "operation": row.operation.key, **row.cell._asdict()}

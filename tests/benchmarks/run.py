@@ -19,6 +19,7 @@ from rich.console import Console
 
 from tests.benchmarks import report, startup, workload
 from tests.benchmarks.environments import CACHE, SideError, find_peer, run
+from tests.benchmarks.machine import OtherWork
 from tests.benchmarks.results import Results, Row, Setting
 from tests.benchmarks.workload import Operation
 
@@ -72,17 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         plan = _plan(options)
         results = Results()
-        load = os.getloadavg()[0]
+        others = OtherWork()
         _measure(plan, results)
     except SideError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     tables = _tables(plan, results)
-    report.show(tables, plan.rounds, judge=not options.quick)
-    if load > 0.5:
-        print(f"Other work was running when this began (load {load:.1f}): do not trust these figures far.")
+    other_work = others.share()
+    report.show(tables, plan.rounds, other_work, judge=not options.quick)
     if options.out:
-        options.out.write_text(json.dumps(results.to_json(tables) | {"load": load}, indent=1))
+        options.out.write_text(json.dumps(results.to_json(tables) | {"other_work": other_work}, indent=1))
     missed = any(
         verdict.is_met is False for rows in tables.values() for row in rows for verdict in row.verdicts
     )

@@ -20,6 +20,7 @@ from butler_core.models.dataset_type import DatasetType
 from butler_core.models.record import record_shape
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
+from butler_core.sql.element_tables import timespan_from_row, timespan_to_row
 from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
 from butler_sqlite.config import SqliteRegistryConfig
@@ -79,6 +80,25 @@ def test_any_name_will_do_for_a_dimension_and_its_columns(tmp_path: Path, name: 
     (found,) = registry.expand_existing_dataset_refs([ref]).refs
     assert found.data_id.records[name] == record
     registry.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "row"),
+    [
+        ([1, 2], (1, 2)),
+        ([5, 3], (0, 0)),
+        ([7, 7], (0, 0)),
+        ([None, 3], (-(2**63), 3)),
+        ([3, None], (3, 2**63 - 1)),
+        ([None, None], (-(2**63), 2**63 - 1)),
+        (None, (None, None)),
+    ],
+)
+def test_timespans_are_two_integers(raw: list[int | None] | None, row: tuple[int | None, ...]) -> None:
+    """All empty ones are alike, so that comparisons of the integers are right."""
+    assert timespan_to_row(raw) == row
+    again = timespan_from_row(*row)
+    assert again == (None if raw is None else Timespan.from_raw(raw))
 
 
 def test_every_type_of_column_comes_back(tmp_path: Path) -> None:

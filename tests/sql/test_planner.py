@@ -80,8 +80,23 @@ def test_one_collection_needs_no_find_first(world: QueryWorld, statements: list[
     world.find("calexp", "r1")
     assert "EXISTS" not in statements[0]
     assert " JOIN " not in statements[0]
-    world.find("calexp", ["r1", "r2"])
-    assert "EXISTS" in statements[-1]
+    world.find("calexp", ["r1", "r2"], page_size=2)
+    assert any("EXISTS" in text for text in statements)
+
+
+def test_few_datasets_are_chosen_from_without_find_first_sql(
+    world: QueryWorld, statements: list[str]
+) -> None:
+    assert set(world.find("calexp", ["r1", "r2"])) == set(world.search("calexp", ["r1", "r2"]))
+    assert not any("EXISTS" in text for text in statements)
+
+
+def test_a_collection_that_is_hidden_whole_costs_one_statement(
+    world: QueryWorld, statements: list[str]
+) -> None:
+    query = world.datasets_query("calexp", ["r1", "r5"], answer="count")
+    assert world.rows(query) == [(9,)]
+    assert ["EXCEPT" in text for text in statements] == [False, True]
 
 
 def test_tables_are_joined_only_where_needed(world: QueryWorld, statements: list[str]) -> None:

@@ -281,19 +281,34 @@ def test_nothing_is_synced_where_nobody_asked(datastore: Datastore, steps: list[
     assert not [name for name, _ in steps if "sync" in name]
 
 
-def test_a_lost_answer_to_a_link_is_found_out(
-    datastore: Datastore, root: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("link", OSError(errno.EIO, "lost")),
+        ("mkdir", FileExistsError()),
+        ("rename", FileNotFoundError()),
+        ("unlink", FileNotFoundError()),
+        ("rmdir", FileNotFoundError()),
+    ],
+)
+def test_a_lost_answer_is_found_out(
+    datastore: Datastore, root: Path, monkeypatch: pytest.MonkeyPatch, call: str, answer: OSError
 ) -> None:
-    link = os.link
+    real = getattr(os, call)
 
-    def link_and_lose(source: str, target: str, **kwargs: Any) -> None:
-        link(source, target, **kwargs)
-        raise OSError(errno.EIO, "the answer is lost")
+    def do_it_and_lose_the_answer(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        raise answer
 
-    monkeypatch.setattr(os, "link", link_and_lose)
+    monkeypatch.setattr(os, call, do_it_and_lose_the_answer)
     (ref,) = put(datastore, [{"a": 1}], make_refs(1), uuid4())
     assert next(datastore.get_many([(ref, None)])).dataset == {"a": 1}
-    assert datastore.journals.publish(uuid4(), "key", b"")
+    if call == "link":
+        assert datastore.journals.publish(uuid4(), "key", b"")
+    datastore.delete_artifacts([(artifact_of(ref), None)], batch_id=uuid4())
+    assert list(datastore.journals.list()) == []
+    monkeypatch.undo()
+    assert everything_in(root) - {p for p in everything_in(root) if "completions" in p} == set()
 
 
 def test_a_link_that_failed_is_no_success(datastore: Datastore, root: Path) -> None:

@@ -138,6 +138,7 @@ class _Flaky(sqlite3.Connection):
     """A connection whose next COMMIT happens, or not, and is answered by an error."""
 
     happens: bool | None = None
+    is_broken = False
 
     def cursor(self, *args: Any) -> Any:
         return super().cursor(_FlakyCursor)
@@ -151,20 +152,24 @@ class _FlakyCursor(sqlite3.Cursor):
             if happens:
                 super().execute(text)
             raise sqlite3.OperationalError("disk I/O error")
+        if text == "ROLLBACK" and _Flaky.is_broken:
+            _Flaky.is_broken = False
+            raise sqlite3.OperationalError("disk I/O error")
         return super().execute(text, values)
 
 
-@pytest.mark.parametrize("happens", [True, False])
+@pytest.mark.parametrize(("happens", "is_broken"), [(True, False), (False, False), (False, True)])
 def test_a_lost_answer_to_a_commit(
-    world: RegistryWorld, monkeypatch: pytest.MonkeyPatch, happens: bool
+    world: RegistryWorld, monkeypatch: pytest.MonkeyPatch, happens: bool, is_broken: bool
 ) -> None:
+    """Whoever handles the error can ask at once: its traceback keeps no lock."""
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=_Flaky, **kwargs))
     _database(world).close()
     batch = RawBatch()
     batch.dataset_insertions.include([world.ref()])
     world.generation()
-    _Flaky.happens = happens
+    _Flaky.happens, _Flaky.is_broken = happens, is_broken
     with pytest.raises(OutcomeUnknownError) as caught:
         world.registry.apply_batch(batch)
     assert caught.value.details["batch_id"] == str(batch.batch_id)

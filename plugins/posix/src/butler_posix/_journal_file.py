@@ -117,6 +117,6 @@ def damaged(place: str, problem: str) -> CorruptError:
     """Return the error for a journal that cannot be obeyed."""
     return CorruptError(
         f"Journal {place} {problem}.",
-        remedy="Nothing it may name is touched.  See what is left over with 'butler verify', then remove the journal by hand.",
+        remedy="Nothing that it may name is touched.  When nobody writes any more, remove the journal by hand.",
         journal=place,
     )

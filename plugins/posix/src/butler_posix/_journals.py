@@ -79,6 +79,8 @@ class PosixJournalStore(JournalStore):
         try:
             _io.rename(aside, target)
         except FileNotFoundError:
+            if os.path.lexists(target):
+                return  # a network file system has renamed it and lost the answer
             # Either the RUN's directory has gone, or the staging directory: then it fails again.
             self._directories.forget(location)
             self._directories.prepare(location)

@@ -51,10 +51,10 @@ class Staging:
         batch = batch_id.hex
         path = self._mine.get(batch)
         if path is None:
-            path = self._mine[batch] = self._make(f"{self._path}/{batch}.{_encode(writer)}", batch_id)
+            path = self._mine[batch] = self._make(f"{self._path}/{batch}.{_encode(writer)}")
         return path
 
-    def _make(self, path: str, batch_id: UUID) -> str:
+    def _make(self, path: str) -> str:
         try:
             try:
                 _io.mkdir(path)
@@ -62,8 +62,9 @@ class Staging:
                 self._directories.forget(STAGING)
                 self._directories.prepare(STAGING)
                 _io.mkdir(path)
-        except FileExistsError as error:
-            raise fenced(batch_id, "is being written already") from error
+        except FileExistsError:
+            # Its name is this process's: a network file system has made it and lost the answer.
+            return path
         except OSError as error:
             raise explain(error, "make the directory", path) from error
         return path

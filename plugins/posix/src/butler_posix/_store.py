@@ -174,7 +174,7 @@ class PosixBatch(ArtifactBatch):
         if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
             raise DatasetExistsError(
                 f"Artifact {artifact!r} exists already; nothing is ever written over it.",
-                remedy="If no dataset needs it ('butler verify' says so), remove it.",
+                remedy="If no dataset needs it, remove it.",
                 artifact=artifact,
             ) from error
 

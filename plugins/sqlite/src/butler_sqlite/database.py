@@ -71,6 +71,7 @@ class SqliteDatabase(Database):
 
     abilities = frozenset({"transactional_ddl", "temporary_tables"})
     driver_errors = (sqlite3.Error, OverflowError)
+    merges_sorted = True
 
     def __init__(self, path: Path, durability: Durability, *, is_writeable: bool) -> None:
         super().__init__(f"SQLite file {path}", sqlite.dialect(paramstyle="qmark"), is_writeable=is_writeable)
