@@ -70,7 +70,13 @@ def read_index() -> dict[str, Uri]:
     path = os.environ.get(INDEX_VARIABLE)
     if not path:
         return {}
-    content = _read_yaml(Path(local_path(path)))
+    try:
+        content = _read_yaml(Path(local_path(path)))
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"There is no repository index {path}, which {INDEX_VARIABLE} names.",
+            remedy=f"Write it, or unset {INDEX_VARIABLE}.",
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
         raise ConfigurationError(
             f"The repository index {path} is not a mapping from label to path.",
@@ -147,14 +153,16 @@ def _configuration_error(
     error: ValidationError, place: str, prefix: str, model: type[BaseModel]
 ) -> ConfigurationError:
     first = error.errors()[0]
-    key = ".".join([*([prefix] if prefix else []), *(str(part) for part in first["loc"])])
+    # Of a value that may be of several types pydantic adds which of them it speaks of.
+    parts = [str(part) for part in first["loc"] if part not in ("str", "int", "float", "bool")]
+    key = ".".join([*([prefix] if prefix else []), *parts])
     if first["type"] == "extra_forbidden":
         expected = f"one of the keys {', '.join(model.model_fields)}"
         problem = f"{place}: {key} is no key of this configuration."
     else:
-        expected = first["msg"]
-        shown = "" if first["type"] == "missing" else f" (it is {first.get('input')!r})"
-        problem = f"{place}: {key}{shown}: {first['msg']}."
+        expected = first["msg"].removeprefix("Input should be ")
+        said = "is missing" if first["type"] == "missing" else f"cannot be {first.get('input')!r}"
+        problem = f"{place}: {key} {said}."
     return ConfigurationError(
         problem, remedy=f"Expected: {expected}.", file=place, key=key, expected=expected
     )
@@ -279,8 +287,7 @@ def make_repository(
             remedy="Choose another place, or pass overwrite=True to replace that file.",
         )
     universe = _choose_universe(dimensions)
-    made = _complete_config(base, config, search_paths, durability)
-    place = str(target)
+    made, place = _complete_config(base, config, search_paths, durability)
     datastore_backend: DatastoreBackend = discovery.load(
         "datastore", _type_of(made.datastore, "datastore", place)
     )
@@ -326,14 +333,15 @@ def _complete_config(
     config: RepositoryConfig | Mapping[str, Any] | UriExpression | None,
     search_paths: Sequence[UriExpression],
     durability: Durability,
-) -> RepositoryConfig:
+) -> tuple[RepositoryConfig, str]:
+    """Fill in what a new repository's configuration leaves out; return it and where it comes from."""
+    place = "the configuration given"
     if isinstance(config, RepositoryConfig):
         content: dict[str, Any] = config.model_dump()
     elif isinstance(config, Mapping):
         content = dict(config)
     elif config is not None:
-        loaded = _read_yaml(find_config(config, search_paths))
-        content = loaded if isinstance(loaded, dict) else {}
+        content, place = _read_template(config, search_paths)
     else:
         content = {}
     content = {
@@ -345,11 +353,33 @@ def _complete_config(
         **content,
         "root": str(base),
     }
-    made = _check_config(content, "config")
+    made = _check_config(content, place)
     datastore = dict(made.datastore)
     if not datastore.get("datastore_id"):
-        datastore["datastore_id"] = f"{_type_of(datastore, 'datastore', 'config')}_{uuid4().hex[:8]}"
-    return made.model_copy(update={"datastore": datastore})
+        datastore["datastore_id"] = f"{_type_of(datastore, 'datastore', place)}_{uuid4().hex[:8]}"
+    return made.model_copy(update={"datastore": datastore}), place
+
+
+def _read_template(
+    source: UriExpression, search_paths: Sequence[UriExpression]
+) -> tuple[dict[str, Any], str]:
+    try:
+        path = find_config(source, search_paths)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"There is no configuration file {os.fspath(source)}.",
+            remedy="Check the path, or leave it out for SQLite and POSIX.",
+        ) from error
+    content = _read_yaml(path)
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{path} is no mapping.",
+            remedy="Write keys such as 'registry: {type: sqlite}'; docs/configuration.md has them all.",
+            file=str(path),
+            key="",
+            expected="a mapping",
+        )
+    return content, str(path)
 
 
 def _make_directory(base: Path, undo: contextlib.ExitStack) -> None:
