@@ -12,15 +12,18 @@ from datetime import UTC, datetime, timedelta
 
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
-from butler_core.errors import CorruptError, IncompatibleError, NotFoundError
+from butler_core.errors import ButlerError, CorruptError, IncompatibleError, NotFoundError
 from butler_core.files.names import batch_token
 from butler_core.models.journal import BatchOutcome, Journal
 from butler_core.models.reports import JournalInfo, RecoveryReport
+from butler_core.transactions import is_over
 from butler_core.writer import WriterState, find_writer_state
 
 PATIENCE = timedelta(hours=1)
 """How old a journal must be before recovery stops a writer of which nobody can tell whether it lives.  Courtesy, not safety:
 a writer that is stopped finds out, takes back what it made and reports it."""
+
+_STORE_ERRORS = (ButlerError, OSError)
 
 
 class _Tally:
@@ -74,40 +77,51 @@ def recover(registry: Registry, datastore: Datastore, *, dry_run: bool = False) 
         if journal is None or problem:
             tally.left_alone.append(_describe(datastore, name, journal, problem, BatchOutcome.UNKNOWN))
         else:
-            _recover_one(registry, datastore, name, journal, tally, dry_run)
+            problem = _recover_one(registry, datastore, name, journal, tally, dry_run)
+            if problem:
+                # It stays; those that come after it must not wait until somebody mends this.
+                outcome = registry.outcomes([journal.batch_id])[journal.batch_id]
+                tally.left_alone.append(_describe(datastore, name, journal, problem, outcome))
     return tally.report()
 
 
 def _recover_one(
     registry: Registry, datastore: Datastore, name: str, journal: Journal, tally: _Tally, dry_run: bool
-) -> None:
+) -> str:
+    """Finish one journal, or count it among those that wait; return the store's problem if it does not let us."""
     # Proof of death comes before anything else is read.
     now = datetime.now(UTC)
     state = find_writer_state(journal.writer)
+    alive = state is WriterState.ALIVE and not is_over(journal)
     requests_over = journal.requests_until is None or now > journal.requests_until
     patient = state is WriterState.UNKNOWN and now - journal.begun < PATIENCE
     batch_id = journal.batch_id
-    if state is WriterState.ALIVE or patient:
+    if alive or patient:
         tally.waiting.append(_describe(datastore, name, journal, "", registry.outcomes([batch_id])[batch_id]))
-        return
+        return ""
     final = requests_over and (state is WriterState.GONE or datastore.abilities.bars_writers)
-    if dry_run:
-        outcomes = registry.outcomes([batch_id])
-    else:
-        outcomes = registry.fence([batch_id])
-        datastore.delete_artifacts((), batch_id=batch_id)
+    outcomes = registry.outcomes([batch_id]) if dry_run else registry.fence([batch_id])
     artifacts = list(dict.fromkeys(entry.artifact for entry in journal.entries))
+    try:
+        if not dry_run:
+            datastore.delete_artifacts((), batch_id=batch_id)
+    except _STORE_ERRORS as error:
+        return str(error)
     kept = registry.referenced(datastore.bridge.datastore_id, artifacts)
-    doomed = list(datastore.stat_artifacts([artifact for artifact in artifacts if artifact not in kept]))
+    try:
+        doomed = list(datastore.stat_artifacts([artifact for artifact in artifacts if artifact not in kept]))
+        if not dry_run:
+            datastore.delete_artifacts([(stat.artifact, stat.identity) for stat in doomed], batch_id=batch_id)
+            if final:
+                datastore.journals.drop(name)
+    except _STORE_ERRORS as error:
+        return str(error)
     tally.kept += len(kept)
     tally.deleted += len(doomed)
     tally.freed_bytes += sum(stat.size_bytes for stat in doomed)
-    if not dry_run:
-        datastore.delete_artifacts([(stat.artifact, stat.identity) for stat in doomed], batch_id=batch_id)
-        if final:
-            datastore.journals.drop(name)
     info = _describe(datastore, name, journal, "", outcomes[batch_id])
     (tally.finished if final else tally.waiting).append(info)
+    return ""
 
 
 def _read_all(datastore: Datastore) -> Iterator[tuple[str, Journal | None, str]]:

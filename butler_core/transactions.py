@@ -9,9 +9,11 @@ without an artifact cannot be.  What becomes of a journal whose writer died is d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
@@ -66,6 +68,24 @@ def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[Jo
                     )
                 )
     return entries
+
+
+_running_batches: set[UUID] = set()
+
+
+@contextmanager
+def _running(batch: RawBatch) -> Iterator[None]:
+    """Note that an operation of this process is at work on a batch."""
+    _running_batches.add(batch.batch_id)
+    try:
+        yield
+    finally:
+        _running_batches.discard(batch.batch_id)
+
+
+def is_over(journal: Journal) -> bool:
+    """Whether a journal, whose writer lives, is of an operation of this process that has ended without it, as after an outage."""
+    return journal.batch_id not in _running_batches and journal.writer == identify_writer()
 
 
 class _Committed(NamedTuple):
@@ -123,17 +143,18 @@ class Transactions:
             Makes the artifacts and returns their complete records; may raise half-way.
         """
         entries = journal_entries(self._datastore, refs)
-        journals = self._open_journals(batch, "write", entries, journal_paths)
-        try:
-            records = make()
+        with _running(batch):
+            journals = self._open_journals(batch, "write", entries, journal_paths)
+            try:
+                records = make()
+            except BaseException as error:
+                self._undo(batch, entries, journals, error)
+                raise
             batch.opaque_table_insertions.update(records)
-            committed = self._commit(batch)
-        except OutcomeUnknownError:
-            raise  # journal and artifacts stay: only a recovery that reaches the Registry may decide
-        except BaseException as error:
-            self._undo(batch, entries, journals, error)
-            raise
-        self._drop(journals)
+            committed = self._commit(batch, entries, journals)
+            with suppress(ButlerError, OSError):
+                # All is done; a journal that cannot be dropped now only makes a recovery look at it again.
+                self._drop(journals)
         return records, committed.answer()
 
     def remove(
@@ -156,23 +177,18 @@ class Transactions:
             If the removal is committed but artifacts could not be deleted; the journal stays and recovery ends it.
         """
         entries = journal_entries(self._datastore, refs)
-        journals = self._open_journals(batch, "remove", entries, journal_paths)
-        try:
-            committed = self._commit(batch)
-        except OutcomeUnknownError:
-            raise
-        except BaseException as error:
-            self._undo(batch, (), journals, error)
-            raise
-        try:
-            delete_unreferenced(self._registry, self._datastore, batch, entries)
-            self._drop(journals)
-        except (ButlerError, OSError) as error:
-            raise UnavailableError(
-                f"The removal is done in the Registry, but not all of {len(entries)} artifacts could be deleted: {error}",
-                remedy="Nothing is lost: run 'butler recover' when the store is back.",
-                batch_id=str(batch.batch_id),
-            ) from error
+        with _running(batch):
+            journals = self._open_journals(batch, "remove", entries, journal_paths)
+            committed = self._commit(batch, (), journals)
+            try:
+                delete_unreferenced(self._registry, self._datastore, batch, entries)
+                self._drop(journals)
+            except (ButlerError, OSError) as error:
+                raise UnavailableError(
+                    f"The removal is done in the Registry, but not all of {len(entries)} artifacts could be deleted: {error}",
+                    remedy="Nothing is lost: run 'butler recover' when the store is back.",
+                    batch_id=str(batch.batch_id),
+                ) from error
         return committed.answer()
 
     # -- steps
@@ -208,18 +224,43 @@ class Transactions:
             raise
         return names
 
-    def _commit(self, batch: RawBatch) -> _Committed:
-        """Apply a batch; when the answer is lost, fence it before asking what became of it."""
+    def _commit(
+        self, batch: RawBatch, made: Sequence[JournalEntry] = (), journals: Sequence[str] = ()
+    ) -> _Committed:
+        """Apply a batch; when the answer is lost, fence it before asking what became of it.
+
+        What it made is taken back only when it is certain that it is not applied and never will be.  Whatever else
+        raises, be it a second interrupt, leaves artifacts and journals to a recovery.
+        """
         try:
             return _Committed(self._registry.apply_batch(batch))
-        except _REFUSED:
+        except _REFUSED as error:
+            self._undo(batch, made, journals, error)
             raise
         except BaseException as error:
-            if self._find_outcome(batch, error) is not BatchOutcome.COMMITTED:
+            if self._find_outcome(batch, error) is BatchOutcome.COMMITTED:
+                return self._repeat(batch, error)
+            self._undo(batch, made, journals, error)
+            if not isinstance(error, OutcomeUnknownError):
                 raise
-            # It is applied, so asking again only repeats the answer.
-            results = self._registry.apply_batch(batch)
-            return _Committed(results, None if isinstance(error, Exception) else error)
+            raise UnavailableError(
+                f"The Registry lost batch {batch.batch_id}, which is not applied and never will be: {error}",
+                remedy="Run the operation again; nothing of this attempt is kept.",
+                batch_id=str(batch.batch_id),
+            ) from error
+
+    def _repeat(self, batch: RawBatch, error: BaseException) -> _Committed:
+        """Return the answer to a batch that is applied, though ``error`` came instead of it."""
+        interrupt = None if isinstance(error, Exception) else error
+        results = BatchResults(batch_id=batch.batch_id, datasets=len(batch.dataset_insertions))
+        if batch.dimension_syncs:
+            try:
+                # What they found is in the Registry: asking again only repeats the answer.
+                results = self._registry.apply_batch(batch)
+            except BaseException as second:
+                second.add_note(f"Batch {batch.batch_id} is applied; only what it answered could not be had.")
+                interrupt = second
+        return _Committed(results, interrupt)
 
     def _find_outcome(self, batch: RawBatch, error: BaseException) -> BatchOutcome:
         try:

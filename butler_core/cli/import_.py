@@ -7,6 +7,7 @@ import click
 from butler_core.cli.common import open_butler, root_argument, transfer_option
 from butler_core.cli.output import json_option, print_facts
 from butler_core.cli.progress import shown_progress
+from butler_core.errors import ButlerError
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.names import TransferMode
 
@@ -41,12 +42,17 @@ def command(
     goes on where it stopped.
     """
     with shown_progress() as progress, open_butler(root, writeable=True, progress=progress) as butler:
-        report = butler.import_(
-            export,
-            transfer=transfer,
-            directory=directory,
-            dimension_insert_mode=None if records is None else SetInsertMode(records),
-            skip_files=skip_files,
-            dry_run=dry_run,
-        )
+        try:
+            report = butler.import_(
+                export,
+                transfer=transfer,
+                directory=directory,
+                dimension_insert_mode=None if records is None else SetInsertMode(records),
+                skip_files=skip_files,
+                dry_run=dry_run,
+            )
+        except ButlerError as error:
+            if export not in str(error):
+                error.add_note(f"This was met while importing {export}.")
+            raise
     print_facts(report.model_dump(mode="json"), as_json=as_json)

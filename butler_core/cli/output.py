@@ -106,17 +106,18 @@ def _print_plain(
 
 
 def _print_for_people(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
-    words = [
-        max(len(word) for cell in cells for word in cell.split(" "))
-        for cells in zip(columns, *rows, strict=True)
-    ]
-    # Two blanks and a line for each column, and the last line.
-    if sum(words) + 3 * len(columns) + 1 <= shutil.get_terminal_size().columns:
-        _print_framed(columns, rows, numeric, words)
-    elif rows:
-        _print_blocks(columns, rows)
+    longest, whole = [], []
+    for cells in zip(columns, *rows, strict=True):
+        longest.append(max(len(word) for cell in cells for word in cell.split(" ")))
+        whole.append(max(map(len, cells)))
+    space = shutil.get_terminal_size().columns
+    # A frame takes two blanks and a line for each column, and the last line; plain columns take two blanks between them.
+    if sum(longest) + 3 * len(columns) + 1 <= space:
+        _print_framed(columns, rows, numeric, longest)
+    elif not rows or sum(whole) + 2 * (len(columns) - 1) <= space:
+        _print_plain(columns, list(map(list, rows)), [], numeric)
     else:
-        _print_plain(columns, [], [], numeric)
+        _print_blocks(columns, rows)
 
 
 def _print_framed(
@@ -145,4 +146,5 @@ def _print_blocks(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None
         if number:
             click.echo()
         for name, cell in zip(columns, row, strict=True):
-            click.echo(f"{click.style(f'{name:<{width}}', dim=True)}  {cell}".rstrip())
+            if cell:
+                click.echo(f"{name:<{width}}  {cell}")

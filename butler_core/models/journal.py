@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import enum
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from butler_core.models.names import ArtifactName, CollectionName, DatastoreId
 
@@ -63,9 +62,9 @@ class Journal(BaseModel):
     datastore_id: DatastoreId
     kind: Literal["write", "remove", "graph"]
     writer: WriterIdentity
-    begun: datetime
+    begun: AwareDatetime
     """UTC."""
-    requests_until: datetime | None = None
+    requests_until: AwareDatetime | None = None
     """UTC; object stores: the last moment at which a request of the writer can take effect."""
     entries: tuple[JournalEntry, ...]
     uploads: tuple[str, ...] = ()

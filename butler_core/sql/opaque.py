@@ -151,12 +151,15 @@ class OpaqueRows:
             )
         return table
 
-    def insert(
-        self, cursor: Cursor, table_name: OpaqueTableName, values: Mapping[UUID, OpaqueTableValues]
-    ) -> None:
-        """Add records of datasets that have none in this table."""
-        table = self._get(table_name)
-        table.insert.execute_many(cursor, table.to_rows(values))
+    def prepare(
+        self, table_name: OpaqueTableName, values: Mapping[UUID, OpaqueTableValues]
+    ) -> list[tuple[Any, ...]]:
+        """Turn records of datasets into rows for `insert`: a bridge's work, best done before the transaction begins."""
+        return self._get(table_name).to_rows(values)
+
+    def insert(self, cursor: Cursor, table_name: OpaqueTableName, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add prepared rows, of datasets that have none in this table."""
+        self._get(table_name).insert.execute_many(cursor, rows)
 
     def remove(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Iterable[UUID]) -> None:
         """Remove the records of datasets; those that have none are passed over."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from butler_core.errors import ConflictError, DatasetNotFoundError
-from butler_core.models.names import OpaqueTableName, OpaqueTableValues
+from butler_core.models.names import OpaqueTableName
 from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
 from butler_core.sql.context import SqlContext
 from butler_core.sql.dataset_finder import DatasetFinder
 from butler_core.sql.transaction import Transaction
+
+
+class PreparedRecords(NamedTuple):
+    """Records of datasets in one table, as rows for the database."""
+
+    table_name: OpaqueTableName
+    uuids: Collection[UUID]
+    rows: Sequence[tuple[Any, ...]]
 
 
 class RecordsWriter:
@@ -29,7 +38,14 @@ class RecordsWriter:
         self._make_uuid = context.database.make_uuid
         self._finder = finder
 
-    def insert_all(self, transaction: Transaction, batch: OpaqueTableBatch) -> None:
+    def prepare(self, batch: OpaqueTableBatch) -> list[PreparedRecords]:
+        """Make rows of a batch's records, before its transaction begins; `NotFoundError` for an unknown table."""
+        return [
+            PreparedRecords(table_name, values.keys(), self._opaque.prepare(table_name, values))
+            for table_name, values in batch
+        ]
+
+    def insert_all(self, transaction: Transaction, prepared: Iterable[PreparedRecords]) -> None:
         """Add records of datasets.
 
         Raises
@@ -39,23 +55,21 @@ class RecordsWriter:
         ConflictError
             If a dataset has records already.
         """
-        for table_name, values in batch:
+        for table_name, uuids, rows in prepared:
             if transaction.is_careful:
-                self._check(transaction, table_name, values)
-            self._opaque.insert(transaction.cursor, table_name, values)
+                self._check(transaction, table_name, uuids)
+            self._opaque.insert(transaction.cursor, table_name, rows)
 
     def remove_all(self, transaction: Transaction, batch: OpaqueTableKeyBatch) -> None:
         """Remove the records of datasets; those that have none are passed over."""
         for table_name, uuids in batch:
             self._opaque.remove(transaction.cursor, table_name, uuids)
 
-    def _check(
-        self, transaction: Transaction, table_name: OpaqueTableName, values: Mapping[UUID, OpaqueTableValues]
-    ) -> None:
+    def _check(self, transaction: Transaction, table_name: OpaqueTableName, uuids: Collection[UUID]) -> None:
         """Raise the error that says which record would break a constraint."""
-        keys = [uuid.bytes for uuid in values]
+        keys = [uuid.bytes for uuid in uuids]
         found = {self._make_uuid(key) for key, _, _ in self._finder.find(transaction.cursor, keys)}
-        for uuid in values:
+        for uuid in uuids:
             if uuid not in found:
                 raise DatasetNotFoundError(
                     f"There is no dataset {uuid}, for which datastore records were to be kept.",

@@ -7,6 +7,9 @@ culprit.  Should the culprit be gone by then, the second attempt simply succeeds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from butler_core.errors import InvalidInputError
 from butler_core.models.batch import (
     BatchResults,
@@ -32,7 +35,7 @@ from butler_core.sql.dimensions import DimensionWriter
 from butler_core.sql.memberships import MembershipTables
 from butler_core.sql.outcomes import Outcomes
 from butler_core.sql.preconditions import PreconditionChecker
-from butler_core.sql.records_writer import RecordsWriter
+from butler_core.sql.records_writer import PreparedRecords, RecordsWriter
 from butler_core.sql.summaries import SummaryWriter
 from butler_core.sql.transaction import Generation, Transaction
 
@@ -68,22 +71,26 @@ class BatchWriter:
         """Apply all of a batch or nothing; raises as `butler_core.contracts.registry.Registry.apply_batch` says."""
         with unwatched():
             check_batch(batch)
-            try:
-                return self._attempt(batch, is_careful=False)
-            except ConstraintError:
-                return self._attempt(batch, is_careful=True)
+            records = self._records.prepare(batch.opaque_table_insertions)
+            with suppress(ConstraintError):
+                return self._attempt(batch, records, is_careful=False)
+            return self._attempt(batch, records, is_careful=True)
 
-    def _attempt(self, batch: RawBatch, *, is_careful: bool) -> BatchResults:
+    def _attempt(
+        self, batch: RawBatch, records: Sequence[PreparedRecords], *, is_careful: bool
+    ) -> BatchResults:
         with self._context.database.write(str(batch.batch_id)) as cursor:
             earlier = self._outcomes.claim(cursor, batch)
             if earlier is not None:
                 return earlier
             transaction = Transaction(self._context, self._generation, cursor, is_careful=is_careful)
-            results = self._write(transaction, batch)
+            results = self._write(transaction, batch, records)
         transaction.publish()
         return results
 
-    def _write(self, transaction: Transaction, batch: RawBatch) -> BatchResults:
+    def _write(
+        self, transaction: Transaction, batch: RawBatch, records: Sequence[PreparedRecords]
+    ) -> BatchResults:
         for precondition in batch.preconditions:
             self._preconditions.check(transaction, precondition)
         if batch.dataset_type_registrations:
@@ -96,7 +103,7 @@ class BatchWriter:
         self._datasets.insert_all(transaction, batch.dataset_insertions)
         for edit in batch.collection_edits:
             self._edit(transaction, edit)
-        self._records.insert_all(transaction, batch.opaque_table_insertions)
+        self._records.insert_all(transaction, records)
         self._records.remove_all(transaction, batch.opaque_table_removals)
         self._remove(transaction, batch)
         results = BatchResults(batch_id=batch.batch_id, syncs=syncs, datasets=len(batch.dataset_insertions))

@@ -40,6 +40,9 @@ FORMATTERS: Mapping[str, str] = {
 
 _BEGIN, _END = "datetime_begin", "datetime_end"
 
+_FILE_KEYS = frozenset({"dataset_id", "data_id", "path", "formatter"})
+"""What the record of a dataset in an export says."""
+
 
 class ChunkMaker:
     """Collects entries of an export into chunks.
@@ -213,6 +216,12 @@ class ChunkMaker:
         self, record: Table, name: str, run: str, rows: dict[UUID, tuple[DataIdValue, ...]], place: Place
     ) -> list[UUID]:
         """Add the datasets of one file, and return their UUIDs."""
+        # A mistyped "path" would else mean that there is no file.
+        if unknown := sorted(record.keys() - _FILE_KEYS):
+            raise place.refuse(
+                f"a dataset has no {', '.join(map(repr, unknown))}.",
+                f"Its keys are {', '.join(sorted(_FILE_KEYS))}.",
+            )
         ids, data_ids = as_list(record, "dataset_id", place), as_list(record, "data_id", place)
         if len(ids) != len(data_ids):
             raise place.refuse(

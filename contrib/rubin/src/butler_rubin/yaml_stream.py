@@ -305,7 +305,7 @@ class YamlStream:
     def _unknown_tag(self, event: Any, tag: str | None = None) -> InvalidInputError:
         return self._place(event).refuse(
             f"the tag {_shown(tag or event.tag)} is none that exports have.",
-            f"Known are {', '.join(map(_shown, [*_TAGGED_SCALARS, *_TIMESPAN_TAGS[1:], _REGION + '...']))}.",
+            f"Known are {', '.join(dict.fromkeys(map(_shown, [*_TAGGED_SCALARS, *_TIMESPAN_TAGS, _REGION + '*'])))}.",
         )
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from butler_core.errors import CorruptError, IncompatibleError
 from butler_core.models.journal import JOURNAL_VERSION, Journal, WriterIdentity
@@ -33,7 +33,7 @@ class Renewal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests_until: datetime | None
+    requests_until: AwareDatetime | None
     uploads: tuple[str, ...]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -19,7 +20,7 @@ from butler_core.files.names import MAX_PART, RESERVED, check_artifact, journal_
 from butler_core.models.journal import JOURNAL_VERSION, Journal
 from butler_core.models.names import DatastoreId, Uri
 from butler_posix import _io
-from butler_posix._directories import Directories
+from butler_posix._directories import Directories, leads_out
 from butler_posix._journal_file import MAX_BYTES, damaged, decode_journal, encode_journal, encode_renewal
 from butler_posix._staging import Staging, fenced, parse_name
 
@@ -137,7 +138,9 @@ class PosixJournalStore(JournalStore):
             return self._read_staged(name, directory)
         path = self._find(name)
         try:
-            with open(path, "rb") as stream:
+            with open(path, "rb", opener=_open_at_once) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise damaged(name, "is no regular file")
                 data = stream.read(MAX_BYTES + 1)
         except FileNotFoundError as error:
             raise _dropped(name) from error
@@ -183,6 +186,8 @@ class PosixJournalStore(JournalStore):
             raise NotFoundError(
                 f"{name!r} names no journal here.", remedy="'butler recover --dry-run' lists them."
             )
+        if not self._directories.is_inside(f"{JOURNALS}/{directory}"):
+            raise leads_out(f"{JOURNALS}/{directory}", self._directories.root)
         return f"{self._path}/{directory}/{file}"
 
     # -- completions of quanta
@@ -216,6 +221,10 @@ class PosixJournalStore(JournalStore):
                 continue  # was being written when its writer died, or is just now
             with open(f"{path}/{file}", "rb") as stream:
                 yield unquote("" if file == "%" else file), stream.read()
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for somebody to write
 
 
 def _link_first(aside: str, path: str) -> bool:

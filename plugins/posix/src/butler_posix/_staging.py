@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -149,11 +150,14 @@ def _encode(writer: WriterIdentity) -> str:
 
 
 def _remove(path: str) -> None:
-    """Remove a staging directory, though its writer may still be putting files into it."""
+    """Remove a staging directory, though its writer may still be putting files into it; links in it are not followed."""
     try:
         while True:
             try:
                 _io.rmdir(path)
+                return
+            except NotADirectoryError:  # something else in its place
+                _io.unlink(path)
                 return
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -163,6 +167,10 @@ def _remove(path: str) -> None:
                     _io.unlink(f"{path}/{name}")
                 except FileNotFoundError:
                     continue
+                except OSError:
+                    if not stat.S_ISDIR(os.lstat(f"{path}/{name}").st_mode):
+                        raise
+                    _remove(f"{path}/{name}")  # some formatter has made it
     except FileNotFoundError:
         return
     except OSError as error:

@@ -14,6 +14,7 @@ from uuid import UUID
 from butler_core.contracts.datastore import ArtifactStat
 from butler_core.contracts.formatter import ArtifactSink, ArtifactSource
 from butler_core.errors import (
+    ButlerError,
     ConflictError,
     DatasetExistsError,
     IncompatibleError,
@@ -222,16 +223,22 @@ class PosixStore(ArtifactStore):
     def delete(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
         """Delete by name and identity: see `ArtifactStore.delete`."""
         inside: dict[str, bool] = {}
+        problem: ButlerError | None = None
         for artifact, identity in artifacts:
             directory = check_artifact(artifact).rpartition("/")[0]
             if directory not in inside:
                 inside[directory] = self.directories.is_inside_now(directory)
             if inside[directory]:  # else what the name leads to is no artifact of ours
-                self._delete(f"{self.directories.root}/{artifact}", identity)
+                try:
+                    self._delete(f"{self.directories.root}/{artifact}", identity)
+                except ButlerError as error:
+                    problem = problem or error  # the others go all the same
         try:
             self.directories.sync_removals(directory for directory, is_inside in inside.items() if is_inside)
         except OSError as error:
             raise explain(error, "sync", self.directories.root) from error
+        if problem is not None:
+            raise problem
 
     def _delete(self, path: str, identity: str | None) -> None:
         try:
