@@ -31,6 +31,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # Asking for its version tells whether it runs: a shim may stand in for a uv that is not installed.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv)
 
+# Trust whom the system trusts, as pip does: a site may have a certificate authority of its own.
+export UV_SYSTEM_CERTS ?= 1
+export UV_NATIVE_TLS ?= 1
+
 ifeq ($(UV),)
 # $(call new_venv,DIRECTORY) and $(call install,DIRECTORY) ARGUMENTS
 new_venv = "$(PYTHON)" -m venv --clear $(1) && $(1)/bin/python -m pip install --quiet --upgrade "pip>=25.1"

@@ -292,7 +292,7 @@ class YamlStream:
             data = bytes.fromhex(encoded)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(
-                f"region {str(encoded)[:40]!r}... is no hexadecimal text: {error}.",
+                f"region {reprlib.repr(encoded)} is no hexadecimal text: {error}.",
                 remedy="Export again, or mend the region.",
             ) from error
         found = type(self._decode_region(data)).__name__
