@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from lsst.sphgeom import ConvexPolygon, LonLat
 from rich.console import Console
@@ -134,13 +137,16 @@ def main(root: Path) -> None:
     again = butler.get("summary", one, collections=CHAIN)
     assert again == summaries[0][0]
     console.print(
-        f"  butler.get('summary', visit={one['visit']}, detector={one['detector']}) = {escape(str(again))}"
+        f"  butler.get('summary', instrument='HSC', visit={one['visit']}, detector={one['detector']}) = {escape(str(again))}"
     )
-    console.print(f"  its file: {butler.get_uri('summary', one, collections=CHAIN).removeprefix('file://')}")
+    uri = butler.get_uri("summary", one, collections=CHAIN)
+    console.print(f"  its file: {escape(unquote(urlsplit(uri).path))}")
     butler.close()
 
     step("What to try next")
     for line in (
+        # Made by make, the command is in a virtual environment that the reader's shell does not know.
+        *([f"source {os.path.relpath(sys.prefix)}/bin/activate"] if sys.prefix != sys.base_prefix else []),
         f"butler query-collections {root}",
         f'butler query-datasets {root} calexp --collections {",".join(inputs)} --where "detector < 10"',
         f"butler query-dimension-records {root} visit --json",
@@ -149,7 +155,7 @@ def main(root: Path) -> None:
         f"detector={one['detector']} --run u/me/first",
         "butler plugins",
     ):
-        console.print(f"  {line}", soft_wrap=True)
+        console.print(f"  {escape(line)}")
 
 
 if __name__ == "__main__":

@@ -145,13 +145,23 @@ def test_a_path_that_leaves_the_export_is_refused(rubin: Butler, tmp_path: Path,
 @pytest.mark.parametrize(
     ("old", "new", "error", "words"),
     [
-        ("element: detector", "element: detecter", InvalidInputError, ["detecter", "detector", "export.yaml"]),
+        (
+            "element: detector",
+            "element: detecter",
+            InvalidInputError,
+            ["detecter", "detector", "export.yaml"],
+        ),
         ("full_name: D1", "colour: D1", InvalidInputError, ["colour", "export.yaml"]),
         ("id: 1, full", "id: one, full", InvalidInputError, ["one", "export.yaml"]),
         ("- type: dataset_type", "- type: datatype", InvalidInputError, ["datatype", "export.yaml"]),
         ("version: 1.0.2", "version: 9.0.0", ButlerError, ["9.0.0", "export.yaml"]),
         ("children: [cam/tag, cam/run]", "children: [cam/tag, cam", CorruptError, ["export.yaml"]),
-        ("dimensions: [instrument, detector]", "dimensions: [instrument, colour]", InvalidInputError, ["colour"]),
+        (
+            "dimensions: [instrument, detector]",
+            "dimensions: [instrument, colour]",
+            InvalidInputError,
+            ["colour"],
+        ),
     ],
 )
 def test_a_mistake_in_an_export_is_placed(

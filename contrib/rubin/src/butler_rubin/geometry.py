@@ -23,7 +23,7 @@ class SphereGeometry(Geometry):
             is_sound = _is_sound(region)
         except (RuntimeError, ValueError, TypeError) as error:
             raise InvalidInputError(
-                f"{len(data)} bytes that begin with {data[:8].hex()} (hexadecimal) do not decode to a region: {error}.",
+                f"{len(data)} bytes that begin with {data[:8]!r} do not decode to a region: {error}.",
                 remedy="Give what encode() of a region of lsst.sphgeom returned.",
             ) from error
         if not is_sound:

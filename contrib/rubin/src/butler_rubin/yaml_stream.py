@@ -6,6 +6,7 @@ PyYAML's constructors, since these work on whole documents only and are several 
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, TypeAlias
