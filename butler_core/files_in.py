@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from butler_core.contracts.datastore import Datastore, Received
 from butler_core.contracts.registry import Registry
@@ -28,10 +28,11 @@ def ingest(
     own_absolute: bool = False,
     record_validation_info: bool = True,
     batch: RawBatch | None = None,
+    check: Callable[[int, Iterable[DatasetRef]], None] | None = None,
 ) -> list[DatasetRef]:
     """Register the datasets of files and take the files in: see `butler_core.butler.Butler.ingest`.
 
-    ``batch`` may bring more to apply in the same transaction.
+    ``batch`` may bring more to apply in the same transaction; ``check`` looks at refs, given the Registry's generation.
     """
     if own_absolute:
         raise IncompatibleError(
@@ -52,6 +53,8 @@ def ingest(
     expansion = registry.expand_new_dataset_refs(
         given, batch_id=batch.batch_id, files=datasets, predict=makes_artifacts
     )
+    if check is not None:
+        check(expansion.generation, given)
     with unwatched():
         batch.dataset_insertions.include(expansion.refs)
         expanded = iter(expansion.refs)

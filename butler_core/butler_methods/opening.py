@@ -178,11 +178,18 @@ class Opening(DatastoreButler):
         return self._opened
 
     def _follow(self, generation: int, refs: Iterable[DatasetRef]) -> None:
-        """After an answer of another generation: look again whether the refs' dataset types are what they were."""
-        if generation != self._cache.current().generation:
+        """Look whether the dataset types of refs to write are what they are in the Registry, as of its last answer.
+
+        Their values are stored without names, so those of other dimensions would get another meaning.
+        """
+        definitions = self._cache.current()
+        if generation != definitions.generation:
             definitions = self._cache.refresh()
-            for dataset_type in {ref.dataset_type for ref in refs}:
+        for dataset_type in {ref.dataset_type for ref in refs}:
+            registered = definitions.get_dataset_type(dataset_type.name)
+            if dataset_type is not registered and dataset_type != registered:
                 definitions.match_dataset_types(dataset_type)
+                registered.with_storage_class(dataset_type.storage_class)
 
     def _check_writeable(self) -> None:
         self._parts()

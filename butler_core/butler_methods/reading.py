@@ -183,10 +183,11 @@ class Reading(Opening):
         try:
             yield from super().get_many(requests)
         except CorruptError as error:
-            # A ref may carry records from before its dataset was unstored: then nothing is corrupt.
+            # A dataset may have been unstored since its records were read, by us or when its ref was expanded: then
+            # nothing is corrupt.
             now = self._with_records([ref.with_datastore_records(None) for ref, _ in requests])
             for (given, _), ref in zip(requests, now, strict=True):
-                if given.datastore_records and (ref is None or not ref.datastore_records):
+                if given.datastore_records != {} and (ref is None or not ref.datastore_records):
                     raise self._not_stored(given, ref) from error
             raise
 

@@ -198,6 +198,7 @@ class Writing(Opening):
             self._datastore,
             self._transactions,
             datasets,
+            check=self._follow,
             directory=directory,
             transfer=transfer,
             own_absolute=own_absolute,

@@ -22,7 +22,8 @@ class RecordShape:
         if not element.has_table:
             raise InvalidInputError(
                 f"Dimension {element.name!r} has no table, so no records.",
-                remedy="Its values are those that other records name." if not element.is_skypix else "",
+                remedy="Its values are "
+                + ("computed from regions." if element.is_skypix else "those that other records name."),
             )
         self.universe = universe
         self.element = element

@@ -50,8 +50,9 @@ _REMEDIES = {
     "time": "Write times as T'2024-01-31T12:00:00/tai'.",
     "timespan": "Write timespans as (T'...', T'...').",
     "uuid": "Write UUIDs as UUID('...') or bind them.",
-    "string": "Write text in single quotes.",
+    "string": "Compare text with text, numbers with numbers: only text stands in single quotes.",
 }
+_WITHOUT_REGIONS = "Leave the region out, and compare those of the records that are found."
 
 
 class Typed(NamedTuple):
@@ -134,7 +135,7 @@ class Conditions:
             case Name(name=name):
                 found = self._resolve(name)
                 if found.type == "region":
-                    self._refuse(node, "regions cannot be compared in this version")
+                    self._refuse(node, "regions cannot be compared in this version", _WITHOUT_REGIONS)
                 return found
             case NullLiteral():
                 return Typed("null", sa.null(), is_constant=True)
@@ -149,7 +150,7 @@ class Conditions:
             case Arithmetic(op=op):
                 return self._arithmetic(node, op, self.value(node.left), self.value(node.right))
             case RegionLiteral() | EncodedRegionLiteral():
-                self._refuse(node, "regions cannot be compared in this version")
+                self._refuse(node, "regions cannot be compared in this version", _WITHOUT_REGIONS)
         return self._literal(node)
 
     def _literal(self, node: Any) -> Typed:

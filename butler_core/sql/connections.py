@@ -35,7 +35,8 @@ class Connections:
         self._gate = threading.Lock()
         self._lent = 0
         self._era = 0  # connections lent in an earlier one are closed when they come back
-        _all.add(self)
+        with _one_fork:
+            _all.add(self)
         weakref.finalize(self, _close_all, self._idle)
 
     def acquire(self) -> tuple[Any, int]:
@@ -98,9 +99,11 @@ def _close_all(idle: deque[Any]) -> None:
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()
 _forking: list[Connections] = []
+_one_fork = threading.Lock()  # held around a fork: threads that fork at a time would undo each other's preparations
 
 
 def _before_fork() -> None:
+    _one_fork.acquire()
     _forking[:] = _all
     for connections in _forking:
         connections.before_fork()
@@ -110,12 +113,15 @@ def _after_fork_in_parent() -> None:
     for connections in _forking:
         connections.after_fork_in_parent()
     _forking.clear()
+    _one_fork.release()
 
 
 def _after_fork_in_child() -> None:
+    global _one_fork
     for connections in _forking:
         connections.after_fork_in_child()
     _forking.clear()
+    _one_fork = threading.Lock()
 
 
 os.register_at_fork(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -74,9 +75,12 @@ def timed(what: str, work: Callable[[], Any]) -> Any:
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table."""
-    # Units stand in brackets, which would be taken for markup.
-    table = Table(*map(escape, columns), title=escape(title), title_justify="left")
+    """Print a table, numbers at the right of their columns."""
+    rows = list(rows)
+    table = Table(title=escape(title), title_justify="left")
+    for column, value in zip(columns, rows[0], strict=True):
+        # Units stand in brackets, which would be taken for markup.
+        table.add_column(escape(column), justify="right" if isinstance(value, (int, float)) else "left")
     for row in rows:
         table.add_row(*(f"{value:.3f}" if isinstance(value, float) else str(value) for value in row))
     console.print(table)
@@ -144,14 +148,15 @@ def main(root: Path) -> None:
     butler.close()
 
     step("What to try next")
+    name = shlex.quote(str(root))
     for line in (
         # Made by make, the command is in a virtual environment that the reader's shell does not know.
         *([f"source {os.path.relpath(sys.prefix)}/bin/activate"] if sys.prefix != sys.base_prefix else []),
-        f"butler query-collections {root}",
-        f'butler query-datasets {root} calexp --collections {",".join(inputs)} --where "detector < 10"',
-        f"butler query-dimension-records {root} visit --json",
-        f"butler get {root} summary instrument=HSC visit={one['visit']} detector={one['detector']} --collections {CHAIN}",
-        f'echo \'{{"note": "mine"}}\' | butler put {root} summary - instrument=HSC visit={one["visit"]} '
+        f"butler query-collections {name}",
+        f'butler query-datasets {name} calexp --collections {",".join(inputs)} --where "detector < 10"',
+        f"butler query-dimension-records {name} visit --json",
+        f"butler get {name} summary instrument=HSC visit={one['visit']} detector={one['detector']} --collections {CHAIN}",
+        f'echo \'{{"note": "mine"}}\' | butler put {name} summary - instrument=HSC visit={one["visit"]} '
         f"detector={one['detector']} --run u/me/first",
         "butler plugins",
     ):

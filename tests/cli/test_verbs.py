@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,8 +251,126 @@ def test_plugins_lists_and_checks():
     assert {row["state"] for row in checked} == {"ok"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_root_is_told(tmp_path, universe):
-    place = tmp_path / "locked"
-    place.mkdir(mode=0o500)
+    # Root may write in any directory, but nobody below a file.
+    place = tmp_path / "file"
+    place.write_text("")
     run("create", place / "repo", "--universe", universe, code=5)
+
+
+def test_create_tells_the_universe_and_info_the_configuration(tmp_path, universe):
+    known = testing_universe()
+    made = run_json("create", tmp_path / "repo", "--universe", universe)
+    assert made["universe"] == f"{known.namespace} {known.version}"
+    assert run_json("info", tmp_path / "repo")["configuration"] == str(tmp_path / "repo" / "butler.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("registri: {}\n", "registri is no key"),
+        ("registry: {type: sqlite, pth: x}\n", "registry.pth is no key"),
+        ("datastore: {type: posix, root: 5}\n", "datastore.root cannot be 5"),
+        ("durability: foo\n", "durability cannot be 'foo'"),
+        ("just text\n", "is no mapping"),
+        ("registry: {type: sqlite\n", "cannot be read as YAML"),
+    ],
+)
+def test_a_wrong_configuration_is_named_by_its_file_and_leaves_nothing(tmp_path, universe, content, said):
+    config = tmp_path / "c.yaml"
+    config.write_text(content)
+    error = run("create", tmp_path / "repo", "--universe", universe, "--config", config, code=2).stderr
+    assert f"error: {config}" in error
+    assert said in error
+    assert not (tmp_path / "repo").exists()
+
+
+def test_a_configuration_or_index_that_is_not_there(tmp_path, universe, monkeypatch):
+    missing = tmp_path / "none.yaml"
+    error = run("create", tmp_path / "repo", "--universe", universe, "--config", missing, code=3).stderr
+    assert f"no configuration file {missing}" in error
+    monkeypatch.setenv("BUTLER_REPOSITORY_INDEX", str(missing))
+    assert "BUTLER_REPOSITORY_INDEX" in run("info", "label", code=3).stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments"),
+    [
+        ("not json", DATA_ID),  # of another format
+        ("[1, 2]", DATA_ID),  # of another type
+        ("{}", ("instrument=Cam", "exposure=100", "detector=99")),  # no such detector
+        ("{}", ("instrument=Cam", "exposure=100")),
+    ],
+)
+def test_a_put_that_fails_leaves_no_empty_run(tmp_path, root, content, arguments):
+    file = tmp_path / "in ö.json"
+    file.write_text(content)
+    error = run("put", root, "summary", file, *arguments, "--run", "u/typo", code=2).stderr
+    assert "remedy: " in error
+    if content == "not json":
+        assert str(file) in error
+    assert "u/typo" not in {row["name"] for row in run_json("query-collections", root)}
+
+
+def test_a_file_whose_ending_nobody_knows_is_read_by_the_storage_class(tmp_path, root):
+    run("register-dataset-type", root, "blob", "", "Bytes")
+    file = tmp_path / "some.dat"
+    file.write_bytes(b"\xff\x00")
+    run("put", root, "blob", file, "--run", "u/me/blob")
+    assert run("get", root, "blob", "-c", "u/me/blob").stdout_bytes == b"\xff\x00"
+
+
+def test_a_dataset_type_that_cannot_be_read_here_is_noted(root):
+    assert "no installed plugin" in run("register-dataset-type", root, "x", "detector", "NoSuchClass").stderr
+
+
+def test_a_run_that_is_known_fixes_the_instrument(tmp_path, summary):
+    file = tmp_path / "other.json"
+    file.write_text("{}")
+    run("put", summary, "summary", file, "exposure=101", "detector=2", "--run", "u/me/a")
+    assert len(run_json("query-datasets", summary, "summary", "-c", "u/me/a", "--where", "detector < 3")) == 2
+
+
+def test_ingest_refuses_what_nobody_could_read_and_a_forgotten_file(tmp_path, root):
+    file = tmp_path / "a.json"
+    file.write_text("{}")
+    run("ingest", root, "summary", file, *DATA_ID, "--run", "u/in", "--formatter", "no-such", code=8)
+    assert "FILE is missing" in run("ingest", root, "summary", *DATA_ID, "--run", "u/in", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        (b"path,instrument,exposure,detector\na,Cam,100,1\nb,Cam,100,x\n", "line 3"),
+        (b"path,path,detector\na,b,1\n", "two columns"),
+        (b'path,detector\n"a,1\n', "no CSV table"),
+        (b"\xff\xfe", "no CSV table"),
+    ],
+)
+def test_a_mistake_in_a_table_is_told_with_its_place(tmp_path, root, table, place):
+    path = tmp_path / "t ä.csv"
+    path.write_bytes(table)
+    error = run("ingest", root, "summary", "--table", path, "--run", "u/in", code=2).stderr
+    assert str(path) in error
+    assert place in error
+
+
+def test_nothing_to_look_for_is_wrong_usage_and_no_match_is_told(root):
+    run("query-datasets", root, "", code=2)
+    run("query-data-ids", root, ",", code=2)
+    assert "No collection matches" in run("query-collections", root, "no*").stderr
+    assert "No dataset type matches" in run("query-dataset-types", root, "no*").stderr
+    assert run("query-data-ids", root, "detector", "--limit", "0").stderr == ""
+
+
+def test_implied_dimensions_are_shown_if_asked_for(root):
+    rows = run_json("query-data-ids", root, "exposure,band", "instrument=Cam", "--limit", "1")
+    assert set(rows[0]) == {"instrument", "exposure", "band"}
+
+
+def test_units_and_time_scales_stand_in_the_header(root):
+    assert "timespan [TAI]" in run("query-dimension-records", root, "exposure").stdout
+
+
+def test_an_import_that_is_not_there_ends_with_3(root):
+    assert "none.yaml" in run("import", root, "none.yaml", code=3).stderr
