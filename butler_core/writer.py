@@ -50,11 +50,11 @@ def find_writer_state(writer: WriterIdentity) -> WriterState:
         here.boot_id,
         here.pid_namespace,
     )
-    if not same_place or not writer.boot_id or not writer.pid_namespace:
+    if not same_place or not writer.boot_id or not writer.pid_namespace or writer.pid <= 0:
         return WriterState.UNKNOWN
     stat = _read_stat(writer.pid)
     if stat is None:
-        return WriterState.GONE
+        return WriterState.UNKNOWN if _is_hidden(writer.pid) else WriterState.GONE
     state, start = stat
     if start != writer.process_start:
         return WriterState.GONE
@@ -73,6 +73,17 @@ def _read_stat(pid: int) -> tuple[str, int] | None:
     # The command's name, in parentheses, may hold anything: fields are counted after it.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process after all, which /proc does not show: mounted with hidepid, it keeps those of others secret."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _count_threads(pid: int) -> int:

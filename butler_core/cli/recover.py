@@ -34,10 +34,12 @@ def command(ctx: click.Context, root: str, dry_run: bool, as_json: bool) -> None
             print_rows(
                 ["state", "kind", "run", "begun", "artifacts", "journal", "problem"], rows, as_json=False
             )
+            click.echo()
         counts: dict[str, Any] = {state: len(journals) for state, journals in states.items()}
         counts |= {"kept": report.kept, "deleted": report.deleted, "freed bytes": report.freed_bytes}
         print_facts(counts, as_json=False)
     if report.left_alone:
+        click.echo("remedy: Restore the journals that were left alone, or move them away.", err=True)
         ctx.exit(7)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -32,16 +31,23 @@ class Connections:
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
         self._idle: deque[Any] = deque()
-        self._gate = threading.Lock()
+        self._make_gate()
         self._lent = 0
         self._era = 0  # connections lent in an earlier one are closed when they come back
         with _one_fork:
             _all.add(self)
         weakref.finalize(self, _close_all, self._idle)
 
+    def _make_gate(self) -> None:
+        self._gate = threading.Lock()
+        self._changed = threading.Condition(self._gate)
+        self._is_forking = False
+
     def acquire(self) -> tuple[Any, int]:
         """Lend a connection, a new one if none is idle; give the whole answer back to `release`."""
         with self._gate:
+            while self._is_forking:
+                self._changed.wait()
             self._lent += 1
             era = self._era
             connection = self._idle.pop() if self._idle else None
@@ -51,18 +57,23 @@ class Connections:
             return self._connect(), era
         except BaseException:
             with self._gate:
-                self._lent -= 1
+                self._give_back()
             raise
 
     def release(self, lent: tuple[Any, int], *, is_good: bool) -> None:
         """Take a connection back; one that is not good is closed."""
         connection, era = lent
         with self._gate:
-            self._lent -= 1
+            self._give_back()
             if is_good and era == self._era and len(self._idle) < _IDLE_CONNECTIONS:
                 self._idle.append(connection)
                 return
         connection.close()
+
+    def _give_back(self) -> None:
+        self._lent -= 1
+        if self._is_forking and not self._lent:
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Close idle connections; those that are lent are closed when they come back."""
@@ -73,22 +84,25 @@ class Connections:
     # -- forks
 
     def before_fork(self) -> None:
-        """Wait until no transaction is open, let no other begin, and close what is idle."""
-        deadline = time.monotonic() + _FORK_PATIENCE_SECONDS
+        """Let no other transaction begin, wait until none is open, and close what is idle."""
         self._gate.acquire()
-        while self._lent and time.monotonic() < deadline:
-            self._gate.release()
-            time.sleep(0.0005)
-            self._gate.acquire()
-        _close_all(self._idle)
+        try:
+            self._is_forking = True
+            self._changed.wait_for(lambda: not self._lent, _FORK_PATIENCE_SECONDS)
+            _close_all(self._idle)
+        except BaseException:
+            self.after_fork_in_parent()
+            raise
 
     def after_fork_in_parent(self) -> None:
         """Go on."""
+        self._is_forking = False
+        self._changed.notify_all()
         self._gate.release()
 
     def after_fork_in_child(self) -> None:
         """Start afresh; a connection that another thread had not given back in time is left as it is."""
-        self._gate = threading.Lock()
+        self._make_gate()
         self._lent = 0
 
 
@@ -99,14 +113,16 @@ def _close_all(idle: deque[Any]) -> None:
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()
 _forking: list[Connections] = []
-_one_fork = threading.Lock()  # held around a fork: threads that fork at a time would undo each other's preparations
+_one_fork = (
+    threading.Lock()
+)  # held around a fork: threads that fork at a time would undo each other's preparations
 
 
 def _before_fork() -> None:
     _one_fork.acquire()
-    _forking[:] = _all
-    for connections in _forking:
+    for connections in list(_all):
         connections.before_fork()
+        _forking.append(connections)
 
 
 def _after_fork_in_parent() -> None:

@@ -374,3 +374,13 @@ def test_units_and_time_scales_stand_in_the_header(root):
 
 def test_an_import_that_is_not_there_ends_with_3(root):
     assert "none.yaml" in run("import", root, "none.yaml", code=3).stderr
+
+
+def test_a_damaged_journal_is_left_alone_and_told(summary):
+    journals = summary / "data" / ".butler" / "journals" / "u%2Fme%2Fa"
+    journals.mkdir(exist_ok=True)
+    (journals / "20260101T000000Z-x.json").write_text("junk")
+    result = run("recover", summary, code=7)
+    assert "left alone" in result.stdout
+    assert "remedy: " in result.stderr
+    assert len(json.loads(run("recover", summary, "--json", code=7).stdout)["left_alone"]) == 1
