@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from butler_core import discovery
@@ -69,6 +69,7 @@ class Importer:
                 insertion.mode = dimension_insert_mode or SetInsertMode.INSERT_OR_SKIP
             new, skipped = self._split(chunk.batch)
             files = {} if skip_files else _wanted(chunk, new)
+            _refuse_missing(files, base)
             if not dry_run:
                 self._apply(chunk.batch, new, files, base, transfer or "copy", record_validation_info)
             report = report.model_copy(
@@ -152,6 +153,17 @@ class Importer:
             record_validation_info=record_validation_info,
             batch=batch,
         )
+
+
+def _refuse_missing(files: Iterable[str], base: str) -> None:
+    """Refuse a chunk of which a file is not there, before anything of it is applied."""
+    for path in files:
+        if "://" not in path and not os.path.isfile(os.path.join(base, path)):
+            raise InvalidInputError(
+                f"The export names the file {path!r}, which is not in {base}.",
+                remedy="Name the directory of its files, or import with skip_files=True.",
+                path=path,
+            )
 
 
 def _refuse_escape(path: str) -> None:

@@ -162,7 +162,7 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         """The values of required and implied dimensions; `InvalidInputError` if it is minimal."""
         if not self.is_full:
             raise InvalidInputError(
-                f"Data ID {self} is minimal.", remedy="Expand it: butler.expand_data_id()."
+                f"Data ID {self} is minimal.", remedy="Ask for .expanded() on the query that finds it."
             )
         return self._values
 
@@ -187,7 +187,7 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         if self._records is None:
             raise InvalidInputError(
                 f"Data ID {self} carries no dimension records.",
-                remedy="Expand it: butler.expand_data_id(), or .expanded() on the query.",
+                remedy="Ask for .expanded() on the query that finds it.",
             )
         return self._records
 

@@ -129,6 +129,9 @@ def test_a_missing_file_is_named_and_the_rest_can_follow(rubin: Butler, tmp_path
     (tmp_path / "export" / "two.json").unlink()
     with pytest.raises(InvalidInputError, match=r"two\.json"):
         rubin.import_(export)
+    assert list(rubin.query_collections()) == []
+    with pytest.raises(InvalidInputError, match=r"two\.json"):
+        rubin.import_(export, dry_run=True)
     write_export(tmp_path / "export")
     rubin.import_(export)
     check_everything(rubin)
