@@ -127,7 +127,7 @@ class _Reader:
             return content
         if depth > 20:
             raise self.refuse("extends", "more than 20 overlays on one another", "no circle of overlays")
-        spec = {"name": extends} if isinstance(extends, str) else dict(extends)
+        spec = dict(extends) if isinstance(extends, Mapping) else {"name": extends}
         name = spec.pop("name", None)
         version = spec.pop("version", None)
         if not isinstance(name, str) or spec or not isinstance(version, int | None):
