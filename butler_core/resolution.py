@@ -214,7 +214,7 @@ def one_ref(dataset_type: DatasetType, page: QueryPage) -> DatasetRef | None:
 
 def make_refs(dataset_type: DatasetType, page: QueryPage) -> list[DatasetRef]:
     """Make the refs of a page of datasets, with whatever records came along."""
-    refs = refs_from_rows(dataset_type, ((row[0], row[1], row[2:]) for row in page.rows))
+    refs = refs_from_rows(dataset_type, page.rows)
     if page.dimension_records:
         expand = make_expander(dataset_type.dimensions, page.dimension_records)
         refs = [ref.with_data_id(expand(ref.required_values)) for ref in refs]

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID, SafeUUID, uuid5
 
 from butler_core.models.data_id import DataCoordinate
@@ -220,19 +221,20 @@ class DatasetRef:
         return DatasetRef, (self.uuid, self._dataset_type, self.data_id, self._run, self._datastore_records)
 
 
-def refs_from_rows(
-    dataset_type: DatasetType, rows: Iterable[tuple[bytes | UUID, CollectionName, tuple[DataIdValue, ...]]]
-) -> list[DatasetRef]:
-    """Make refs of trusted rows (UUID or its bytes, run, required values); the objects inside are made when asked for."""
+def refs_from_rows(dataset_type: DatasetType, rows: Iterable[tuple[Any, ...]]) -> list[DatasetRef]:
+    """Make refs of trusted rows: UUID or its bytes, run, then the required values one by one.
+
+    The objects inside are made when asked for.
+    """
     new, cls = object.__new__, DatasetRef
     refs: list[DatasetRef] = []
     append = refs.append
-    for uuid, run, values in rows:
+    for row in rows:
         ref = new(cls)
-        ref._uuid = uuid
+        ref._uuid = row[0]
         ref._dataset_type = dataset_type
-        ref._data_id = values
-        ref._run = run
+        ref._data_id = row[2:]
+        ref._run = row[1]
         ref._datastore_records = None
         append(ref)
     return refs
