@@ -275,6 +275,20 @@ def test_journals_behind_a_link_out_of_the_root(butler: Butler, root: Path) -> N
     assert (outside / journal.name).exists()
 
 
+def test_what_makes_the_repository_is_no_artifact(tmp_path: Path) -> None:
+    root = tmp_path / "flat"
+    config = {"datastore": {"type": "posix", "root": "."}}
+    Butler.make_repo(root, config, testing_universe(), durability="process")
+    with Butler(root, writeable=True) as butler:
+        planted = plant(butler, root, "butler.yaml", "registry.sqlite3", "registry.sqlite3-wal")
+        (root / ".butler/journals" / planted.parent.name).mkdir()
+        planted.rename(root / ".butler/journals" / planted.parent.name / planted.name)
+        report = butler.recover()
+    assert (len(report.finished), report.deleted) == (1, 0)
+    assert (root / "butler.yaml").exists()
+    assert (root / "registry.sqlite3").exists()
+
+
 @pytest.mark.parametrize("kind", ["directory", "file", "link"])
 def test_strange_things_in_staging(butler: Butler, root: Path, kind: str) -> None:
     outside = root / "outside"

@@ -228,7 +228,7 @@ class PosixStore(ArtifactStore):
             directory = check_artifact(artifact).rpartition("/")[0]
             if directory not in inside:
                 inside[directory] = self.directories.is_inside_now(directory)
-            if inside[directory]:  # else what the name leads to is no artifact of ours
+            if inside[directory] and artifact not in _NOT_ARTIFACTS:  # else it is no artifact of ours
                 try:
                     self._delete(f"{self.directories.root}/{artifact}", identity)
                 except ButlerError as error:
@@ -254,6 +254,8 @@ class PosixStore(ArtifactStore):
         for artifact in artifacts:
             if is_absolute(artifact):
                 path = _local(artifact)
+            elif artifact in _NOT_ARTIFACTS:
+                continue
             elif self.directories.is_inside(check_artifact(artifact).rpartition("/")[0]):
                 path = f"{self.directories.root}/{artifact}"
             else:
