@@ -9,8 +9,8 @@ without an artifact cannot be.  What becomes of a journal whose writer died is d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -59,7 +59,7 @@ def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[Jo
             artifact, uuid = row[table.artifact_column], row["dataset_uuid"]
             if is_ours(artifact):
                 entries.append(
-                    JournalEntry.model_construct(
+                    JournalEntry(
                         uuid=uuid,
                         run=runs[uuid],
                         component=row.get("component") or None,
@@ -73,14 +73,19 @@ def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[Jo
 _running_batches: set[UUID] = set()
 
 
-@contextmanager
-def _running(batch: RawBatch) -> Iterator[None]:
-    """Note that an operation of this process is at work on a batch."""
-    _running_batches.add(batch.batch_id)
-    try:
-        yield
-    finally:
-        _running_batches.discard(batch.batch_id)
+class _Running:
+    """Notes, within a context, that an operation of this process is at work on a batch."""
+
+    __slots__ = ("_batch_id",)
+
+    def __init__(self, batch: RawBatch) -> None:
+        self._batch_id = batch.batch_id
+
+    def __enter__(self) -> None:
+        _running_batches.add(self._batch_id)
+
+    def __exit__(self, *_: object) -> None:
+        _running_batches.discard(self._batch_id)
 
 
 def is_over(journal: Journal) -> bool:
@@ -143,7 +148,7 @@ class Transactions:
             Makes the artifacts and returns their complete records; may raise half-way.
         """
         entries = journal_entries(self._datastore, refs)
-        with _running(batch):
+        with _Running(batch):
             journals = self._open_journals(batch, "write", entries, journal_paths)
             try:
                 records = make()
@@ -177,7 +182,7 @@ class Transactions:
             If the removal is committed but artifacts could not be deleted; the journal stays and recovery ends it.
         """
         entries = journal_entries(self._datastore, refs)
-        with _running(batch):
+        with _Running(batch):
             journals = self._open_journals(batch, "remove", entries, journal_paths)
             committed = self._commit(batch, (), journals)
             try:
@@ -209,7 +214,7 @@ class Transactions:
         names: list[str] = []
         try:
             for run, group in by_run.items():
-                journal = Journal.model_construct(
+                journal = Journal(
                     version=JOURNAL_VERSION,
                     batch_id=batch.batch_id,
                     datastore_id=datastore_id,

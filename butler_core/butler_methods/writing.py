@@ -22,6 +22,7 @@ from butler_core.models.dataset_ref import (
     DatasetIdMode,
     DatasetRef,
     deterministic_uuid,
+    new_uuid,
     new_uuids,
 )
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
@@ -85,7 +86,7 @@ class Writing(Opening):
         else:
             made = self._resolver.make_ref_type(given, storage_class)
             values = self._resolver.data_id(made.dimensions, data_id, kwargs)
-            ref = DatasetRef(new_uuids(1)[0], made, values, self._resolver.run(run))
+            ref = DatasetRef(new_uuid(), made, values, self._resolver.run(run))
         (stored,) = self.put_many([(obj, ref)])
         return stored
 

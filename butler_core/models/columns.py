@@ -25,7 +25,8 @@ ColumnType: TypeAlias = Literal[
 ]
 COLUMN_TYPES: frozenset[str] = frozenset(get_args(ColumnType))
 
-_INT64 = 1 << 63
+MAX_INT = 1 << 63
+"""Ints are less, and not less than its negative: what 64 bits hold."""
 
 
 class ColumnInfo(NamedTuple):
@@ -49,7 +50,7 @@ def to_int(value: Any) -> int:
         if isinstance(value, bool):
             raise TypeError("a bool is not an int")
         value = operator.index(value)
-    if not -_INT64 <= value < _INT64:
+    if not -MAX_INT <= value < MAX_INT:
         raise ValueError("an int must fit 64 bits")
     return int(value)
 
@@ -128,13 +129,13 @@ _CONVERTERS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-_INT_MAX = _INT64 - 1
+_INT_MAX = MAX_INT - 1
 _READY: dict[str, Callable[[Any], bool]] = {
-    "int": lambda value: value.__class__ is int and -_INT64 <= value <= _INT_MAX,
+    "int": lambda value: value.__class__ is int and -MAX_INT <= value <= _INT_MAX,
     "float": lambda value: value.__class__ is float and value == value,
     "string": lambda value: value.__class__ is str and value.isascii() and "\0" not in value,
     "bool": lambda value: value is True or value is False,
-    "time": lambda value: value.__class__ is int and -_INT64 <= value <= _INT_MAX,
+    "time": lambda value: value.__class__ is int and -MAX_INT <= value <= _INT_MAX,
     "timespan": lambda value: value.__class__ is Timespan,
 }
 

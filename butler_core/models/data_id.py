@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from butler_core.errors import DataIdError, InvalidInputError
-from butler_core.models.columns import to_int, to_string
+from butler_core.models.columns import MAX_INT, to_int, to_string
 from butler_core.models.names import DataIdValue, DimensionElementName, DimensionName, Region
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
@@ -82,6 +82,10 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
         DataIdError
             If a value is missing, of another type, or for a dimension that is unknown or not among ``dimensions``.
         """
+        if type(data_id) is dict and isinstance(dimensions, DimensionGroup) and not kwargs:
+            usual = _check_usual(dimensions, data_id, defaults, universe)
+            if usual is not None:
+                return cls.from_required(dimensions, usual)
         if isinstance(data_id, DataCoordinate) and not kwargs:
             group = data_id._dimensions if dimensions is None else universe.conform(dimensions)
             if data_id._dimensions is group:
@@ -292,6 +296,29 @@ def _restore(
     dimensions: DimensionGroup, values: tuple[DataIdValue, ...], records: Mapping[str, Any] | None
 ) -> DataCoordinate:
     return DataCoordinate.from_full(dimensions, values, records)
+
+
+def _check_usual(
+    group: DimensionGroup,
+    given: Mapping[str, Any],
+    defaults: DataCoordinate | None,
+    universe: DimensionUniverse,
+) -> tuple[DataIdValue, ...] | None:
+    """Return the required values if just they are given, and plainly good; None to look closer."""
+    if len(given) != len(group.required) or group.universe is not universe:
+        return None
+    if defaults is not None and any(name in defaults for name in group.implied):
+        return None
+    values: list[DataIdValue] = []
+    for name, is_int in group.integer_keys:
+        value = given.get(name)
+        if is_int:
+            if type(value) is not int or not -MAX_INT <= value < MAX_INT:
+                return None
+        elif type(value) is not str or not value.isascii() or "\0" in value:
+            return None
+        values.append(value)
+    return tuple(values)
 
 
 def check_value(universe: DimensionUniverse, name: DimensionName, value: Any) -> DataIdValue:

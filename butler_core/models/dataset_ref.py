@@ -30,7 +30,8 @@ class DatasetIdMode(enum.Enum):
     """Version 5 of dataset type, data ID and run."""
 
 
-_set = object.__setattr__
+_new, _set = object.__new__, object.__setattr__
+_UNKNOWN = SafeUUID.unknown
 
 
 def uuid_from_bytes(data: bytes) -> UUID:
@@ -38,28 +39,41 @@ def uuid_from_bytes(data: bytes) -> UUID:
 
     The constructor checks much and takes three times as long; where there are a million, that counts.
     """
-    uuid = object.__new__(UUID)
-    _set(uuid, "int", int.from_bytes(data, "big"))
-    _set(uuid, "is_safe", SafeUUID.unknown)
+    return _uuid_from_int(int.from_bytes(data, "big"))
+
+
+def _uuid_from_int(number: int) -> UUID:
+    uuid = _new(UUID)
+    _set(uuid, "int", number)
+    _set(uuid, "is_safe", _UNKNOWN)
     return uuid
 
 
 def new_uuids(count: int) -> list[UUID]:
     """Make version-7 UUIDs (RFC 9562): a millisecond timestamp, then 74 random bits; later ones sort later."""
-    milliseconds = time.time_ns() // 1_000_000
+    base = _timestamp()
     noise = os.urandom(10 * count)
-    base = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62
-    uuids = []
-    for start in range(0, 10 * count, 10):
-        bits = int.from_bytes(noise[start : start + 10], "big")
-        uuids.append(base | (bits >> 62 & 0xFFF) << 64 | bits & 0x3FFF_FFFF_FFFF_FFFF)
-    uuids.sort()
-    return [uuid_from_bytes(uuid.to_bytes(16, "big")) for uuid in uuids]
+    numbers = [
+        _version_7(base, int.from_bytes(noise[start : start + 10], "big"))
+        for start in range(0, 10 * count, 10)
+    ]
+    numbers.sort()
+    return list(map(_uuid_from_int, numbers))
 
 
 def new_uuid() -> UUID:
     """Make one version-7 UUID."""
-    return new_uuids(1)[0]
+    return _uuid_from_int(_version_7(_timestamp(), int.from_bytes(os.urandom(10), "big")))
+
+
+def _timestamp() -> int:
+    """Return the part of a version-7 UUID that is not random."""
+    milliseconds = time.time_ns() // 1_000_000
+    return (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | 0b10 << 62
+
+
+def _version_7(base: int, noise: int) -> int:
+    return base | (noise >> 62 & 0xFFF) << 64 | noise & 0x3FFF_FFFF_FFFF_FFFF
 
 
 def deterministic_uuid(

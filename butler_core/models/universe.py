@@ -232,6 +232,7 @@ class DimensionGroup(Set[DimensionName]):
         "elements",
         "governors",
         "implied",
+        "integer_keys",
         "lookup_order",
         "names",
         "positions",
@@ -253,6 +254,8 @@ class DimensionGroup(Set[DimensionName]):
     skypix: tuple[DimensionName, ...]
     positions: dict[DimensionName, int]
     """Where each name's value is among those of required, then implied dimensions."""
+    integer_keys: tuple[tuple[DimensionName, bool], ...]
+    """Each required name, and whether its values are ints."""
     lookup_order: tuple[DimensionElementName, ...]
     """The elements, ordered so that a record's own dimensions are known when its turn comes."""
 
@@ -275,6 +278,8 @@ class DimensionGroup(Set[DimensionName]):
         self.governors = tuple(name for name in ordered if dimensions[name].is_governor)
         self.skypix = tuple(name for name in ordered if dimensions[name].is_skypix)
         self.positions = {name: index for index, name in enumerate(self.required + self.implied)}
+        keys = [(name, dimensions[name].primary_key) for name in self.required]
+        self.integer_keys = tuple((name, key is not None and key.type == "int") for name, key in keys)
         self.lookup_order = self._find_lookup_order()
         self._hashed = self._hash()  # the hash of the equal frozenset
         return self

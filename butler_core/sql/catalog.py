@@ -29,7 +29,7 @@ from butler_core.models.names import (
     DimensionName,
 )
 from butler_core.models.universe import DimensionGroup
-from butler_core.sql.database import Cursor
+from butler_core.sql.database import Cursor, Database
 from butler_core.sql.schema import Schema
 from butler_core.sql.statement import Statement
 
@@ -184,10 +184,7 @@ class CatalogCache:
         known = self._catalog
         row = self._read_generation.first(cursor)
         if row is None:
-            raise CorruptError(
-                f"{self._schema.database.location} has lost its generation number.",
-                remedy="Restore it from a backup.",
-            )
+            raise lost_generation(self._schema.database)
         current, removed = row
         if known.generation == current:
             return known
@@ -254,6 +251,13 @@ class CatalogCache:
             }
         for name, statement in self._read_governor_values.items():
             fresh.governor_values[name] = frozenset([key for (key,) in statement.all(cursor)])
+
+
+def lost_generation(database: Database) -> CorruptError:
+    """Return the error for a database without the one row that every registry has."""
+    return CorruptError(
+        f"{database.location} has lost its generation number.", remedy="Restore it from a backup."
+    )
 
 
 def _update_sets(sets: dict[int, frozenset[int]], rows: Iterable[tuple[int, int]]) -> None:

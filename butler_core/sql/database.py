@@ -131,6 +131,21 @@ class Database(ABC):
             )
         return Session(self, self._connections, name)
 
+    def ask(self, text: str, values: Sequence[Any]) -> Any:
+        """Run one statement that only reads, which sees one state of the database by itself; return its first row, or None."""
+        lent = self._connections.acquire()
+        is_good = False
+        try:
+            cursor: Cursor = lent[0].cursor()
+            self.execute_alone(cursor, text, values)
+            rows = cursor.fetchall()
+            is_good = True
+        except self.driver_errors as error:
+            raise self.translate(error) from error
+        finally:
+            self._connections.release(lent, is_good=is_good)
+        return rows[0] if rows else None
+
     def close(self) -> None:
         """Close all connections; may be called again, and a later transaction opens new ones."""
         self._connections.close()
@@ -150,6 +165,10 @@ class Database(ABC):
 
         After it has begun, a write transaction is not refused because of what others write.
         """
+
+    @abstractmethod
+    def execute_alone(self, cursor: Cursor, text: str, values: Sequence[Any]) -> None:
+        """Run a statement that is in no transaction; wait for locks as long as is fair."""
 
     @abstractmethod
     def translate(self, error: Exception) -> Exception:

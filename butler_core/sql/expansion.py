@@ -38,14 +38,22 @@ class Expander:
         """Expand refs of datasets not yet written: all come back, in order."""
         refs, files = list(refs), tuple(files)
         with unwatched():
-            with self._context.database.read() as cursor:
-                generation = self._context.catalogs.current(cursor).generation
-                expanded = self._with_dimension_records(cursor, refs)
+            if len(refs) == 1 and not refs[0].data_id.is_expanded:
+                data_id, generation = self._context.records.expand_one(refs[0].data_id)
+                expanded = [refs[0].with_data_id(data_id)]
+            else:
+                with self._context.database.read() as cursor:
+                    generation = self._context.catalogs.current(cursor).generation
+                    expanded = self._with_dimension_records(cursor, refs)
             if not predict:
                 return Expansion(expanded, {}, generation)
             predicted = OpaqueTableBatch()
             for bridge in self._context.bridges:
-                predicted.update(bridge.make_opaque_values(expanded, batch_id=batch_id, files=files))
+                values = bridge.make_opaque_values(expanded, batch_id=batch_id, files=files)
+                if predicted:
+                    predicted.update(values)
+                else:
+                    predicted = values
             return Expansion(predicted.attach_to(expanded), self._journal_paths(expanded), generation)
 
     def expand_existing(

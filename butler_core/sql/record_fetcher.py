@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from butler_core.models.data_id import DataCoordinate
 from butler_core.models.names import DataIdValue, DimensionElementName
 from butler_core.models.record import DimensionRecord
 from butler_core.models.universe import DimensionGroup
+from butler_core.sql.catalog import lost_generation
 from butler_core.sql.database import Cursor, InlineRows
 from butler_core.sql.element_tables import ElementTable, column_kind
 from butler_core.sql.group_tables import key_kinds
@@ -43,22 +44,48 @@ class _Step(NamedTuple):
     """Takes the key out of full values (as far as they are known)."""
     sources: tuple[int, ...]
     """The positions in full values that `pick` takes."""
-    implied: tuple[tuple[int, int], ...]
-    """For each implied dimension: position in the record's values, position in full values."""
+    implied: tuple[tuple[int, int, int], ...]
+    """For each implied dimension: position in the record's values, in a row of all elements, and in full values."""
     columns: slice
     """Of a row that has all elements side by side."""
-    place: int
-    """Among the group's elements."""
 
 
 class _Plan(NamedTuple):
     """How to read everything behind data IDs of a group."""
 
+    group: DimensionGroup
     steps: tuple[_Step, ...]
-    one: Statement | None
-    """For one data ID: the rows of all steps side by side; takes the required values.  None without steps."""
+    readers: Mapping[DimensionElementName, tuple[ElementTable, slice] | None]
+    """For each element of the group its columns in a row of all elements; None for one without a table."""
+    one: Statement
+    """For one data ID: the rows of all steps side by side, then the generation; takes the required values."""
     blanks: tuple[None, ...]
     """In place of the implied values, before they are known."""
+
+
+class _RowRecords(Mapping[DimensionElementName, DimensionRecord | None]):
+    """The records of one data ID, each made of the row that has them all when it is asked for."""
+
+    __slots__ = ("_made", "_readers", "_row")
+
+    def __init__(self, plan: _Plan, row: Sequence[Any]) -> None:
+        self._readers = plan.readers
+        self._row = row
+        self._made: dict[DimensionElementName, DimensionRecord | None] = {}
+
+    def __getitem__(self, name: DimensionElementName) -> DimensionRecord | None:
+        made = self._made
+        if name not in made:
+            reader = self._readers[name]
+            part = () if reader is None else self._row[reader[1]]
+            made[name] = reader[0].record(part) if reader is not None and part[0] is not None else None
+        return made[name]
+
+    def __iter__(self) -> Iterator[DimensionElementName]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
 
 
 class GroupRecords(NamedTuple):
@@ -122,7 +149,7 @@ class RecordFetcher:
         """
         plan = self._get_plan(group)
         if len(rows) == 1:
-            return _fetch_one(cursor, group, plan, rows[0])
+            return _gather_one(plan, rows[0], plan.one.first(cursor, rows[0]))
         return _fetch_many(cursor, group, plan, rows)
 
     def expand(
@@ -136,14 +163,23 @@ class RecordFetcher:
             cursor, group, [data_id.required_values for data_id in data_ids]
         ).data_ids()
         for given, found in zip(data_ids, expanded, strict=True):
-            if given.is_full and given.values() != found.values():
-                name = next(name for name in group.implied if given[name] != found[name])
-                raise DataIdError(
-                    f"Data ID {given} has {name}={given[name]!r}, but its records say {name}={found[name]!r}.",
-                    remedy=f"Leave {name} out, or correct it.",
-                    name=name,
-                )
+            if given.is_full:
+                _refuse_other_values(given, found)
         return expanded
+
+    def expand_one(self, data_id: DataCoordinate) -> tuple[DataCoordinate, int]:
+        """Return a data ID with records and implied values, and the registry's generation: all in one statement.
+
+        Raises as `expand` does.
+        """
+        plan, values = self._get_plan(data_id.dimensions), data_id.required_values
+        row = plan.one.ask(self._schema.database, values)
+        if row is None:
+            raise lost_generation(self._schema.database)
+        found = DataCoordinate.from_full(plan.group, _complete(plan, values, row), _RowRecords(plan, row))
+        if data_id.is_full:
+            _refuse_other_values(data_id, found)
+        return found, row[-1]
 
     def _get_reader(self, element: DimensionElementName) -> _ElementReader:
         reader = self._readers.get(element)
@@ -165,15 +201,23 @@ class RecordFetcher:
                 reader = self._get_reader(name)
                 element, index = reader.table.element, reader.table.shape.index
                 sources = tuple(group.positions[dimension] for dimension in element.required)
-                implied = tuple(
-                    (index[dimension], group.positions[dimension]) for dimension in element.implied
-                )
                 columns = slice(width, width + len(reader.table.table.columns))
+                offsets = list(reader.table.table.columns)
+                implied = tuple(
+                    (
+                        index[dimension],
+                        width + offsets.index(reader.table.columns[dimension][0]),
+                        group.positions[dimension],
+                    )
+                    for dimension in element.implied
+                )
                 width = columns.stop
-                place = group.elements.index(name)
-                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns, place))
-        one = _make_side_by_side(self._schema, group, steps) if steps else None
-        return _Plan(tuple(steps), one, (None,) * len(group.implied))
+                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns))
+        readers: dict[DimensionElementName, tuple[ElementTable, slice] | None]
+        readers = dict.fromkeys(group.elements)
+        readers.update({step.name: (step.reader.table, step.columns) for step in steps})
+        one = _make_side_by_side(self._schema, group, steps)
+        return _Plan(group, tuple(steps), readers, one, (None,) * len(group.implied))
 
 
 def _picker(positions: tuple[int, ...]) -> Callable[[Sequence[Any]], Key]:
@@ -203,13 +247,15 @@ def _make_reader(schema: Schema, table: ElementTable) -> _ElementReader:
 
 
 def _make_side_by_side(schema: Schema, group: DimensionGroup, steps: Sequence[_Step]) -> Statement:
-    """Return the statement that reads the records of one data ID, each element's NULL where there is none."""
+    """Return the statement that reads the records of one data ID, each element's NULL where there is none, and the generation."""
     database, kinds = schema.database, key_kinds(group)
+    generation = schema.generation.c.current
     given = sa.select(
+        generation,
         *(
             sa.bindparam(f"value{position}", type_=database.column_type(kind)).label(f"c{position}")
             for position, kind in enumerate(kinds)
-        )
+        ),
     ).subquery("given")
     known: dict[int, sa.ColumnElement[Any]] = {
         position: given.c[f"c{position}"] for position in range(len(kinds))
@@ -222,13 +268,13 @@ def _make_side_by_side(schema: Schema, group: DimensionGroup, steps: Sequence[_S
         ]
         source = source.outerjoin(table.table, sa.and_(*matches))
         columns = list(table.columns.values())
-        for position, target in step.implied:
+        for position, _, target in step.implied:
             known.setdefault(target, columns[position][0])
     # Two elements may have columns of one name: labels keep SQLAlchemy from dropping or renaming any.
     selected = [column for step in steps for column in step.reader.table.table.columns]
     labelled = [column.label(f"s{position}") for position, column in enumerate(selected)]
     names = [f"value{position}" for position in range(len(kinds))]
-    return Statement(database, sa.select(*labelled).select_from(source), names)
+    return Statement(database, sa.select(*labelled, given.c[generation.name]).select_from(source), names)
 
 
 def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, DimensionRecord]:
@@ -244,28 +290,29 @@ def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict
     return {record.values[:length]: record for record in table.records(found)}
 
 
-def _fetch_one(
-    cursor: Cursor, group: DimensionGroup, plan: _Plan, values: tuple[DataIdValue, ...]
-) -> GroupRecords:
+def _complete(plan: _Plan, values: Key, row: Sequence[Any]) -> Key:
+    """Return full values: those required, and those that the records in a row imply; refuse what contradicts or is missing."""
     known: list[Any] = [*values, *plan.blanks]
-    found: list[DimensionRecord | None] = [None] * len(group.elements)
-    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
-    row = () if plan.one is None else plan.one.first(cursor, values)
     for step in plan.steps:
-        key, part = step.pick(known), row[step.columns]
-        if part[0] is None:
-            by_element[step.name] = {}
-            _refuse_missing(step, key)
+        if row[step.columns.start] is None:
+            _refuse_missing(step, step.pick(known))
             continue
-        record = found[step.place] = step.reader.table.record(part)
-        by_element[step.name] = {key: record}
-        for source, target in step.implied:
-            value = record.values[source]
+        for _, source, target in step.implied:
+            value = row[source]
             if known[target] is None:
                 known[target] = value
             elif value is not None and value != known[target]:
-                raise _disagreement(group, step, key, target, known[target], value)
-    return GroupRecords(group, (tuple(known),), by_element, (tuple(found),))
+                raise _disagreement(plan.group, step, step.pick(known), target, known[target], value)
+    return tuple(known)
+
+
+def _gather_one(plan: _Plan, values: Key, row: Sequence[Any]) -> GroupRecords:
+    full, records = _complete(plan, values, row), _RowRecords(plan, row)
+    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
+    for step in plan.steps:
+        record = records[step.name]
+        by_element[step.name] = {} if record is None else {step.pick(full): record}
+    return GroupRecords(plan.group, (full,), by_element, (tuple(records.values()),))
 
 
 def _fetch_many(
@@ -284,7 +331,7 @@ def _fetch_many(
         if len(found) < len(distinct):
             _refuse_missing(step, next(key for key in distinct if key not in found))
         columns[step.name] = list(map(found.get, keys))
-        for source, target in step.implied:
+        for source, _, target in step.implied:
             values = {key: record.values[source] for key, record in found.items()}
             column = list(map(values.get, keys))
             before = known[target]
@@ -316,6 +363,17 @@ def _merged(
         if old is not None and new is not None and old != new:
             raise _disagreement(group, step, key, target, old, new)
     return [new if old is None else old for old, new in zip(before, column, strict=True)]
+
+
+def _refuse_other_values(given: DataCoordinate, found: DataCoordinate) -> None:
+    """Refuse a full data ID whose implied values are not those of its records."""
+    if given.values() != found.values():
+        name = next(name for name in given.dimensions.implied if given[name] != found[name])
+        raise DataIdError(
+            f"Data ID {given} has {name}={given[name]!r}, but its records say {name}={found[name]!r}.",
+            remedy=f"Leave {name} out, or correct it.",
+            name=name,
+        )
 
 
 def _refuse_missing(step: _Step, key: Key) -> None:

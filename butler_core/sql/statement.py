@@ -100,6 +100,10 @@ class Statement:
         cursor.execute(self.text, values if self._arrange is None else self._in_order(values))
         return cursor.fetchall()
 
+    def ask(self, database: Database, values: tuple[Any, ...] = ()) -> Any:
+        """Run it alone, outside of any transaction, and return the first row, or None."""
+        return database.ask(self.text, values if self._arrange is None else self._in_order(values))
+
     def explain(self, database: Database, cursor: Cursor, values: tuple[Any, ...] = ()) -> list[str]:
         """Return the database's plan for it, line by line."""
         return database.explain(cursor, self.text, self._in_order(values))

@@ -39,7 +39,7 @@ INTERNAL: Mapping[str, set[str]] = {
     "DataCoordinate": {"from_full", "from_required", "full_values", "required_values", "values"},
     "DatasetRef": {"required_values", "uuid_bytes", "with_data_id", "with_datastore_records"},
     "DimensionElement": {"columns"},
-    "DimensionGroup": {"lookup_order", "positions"},
+    "DimensionGroup": {"integer_keys", "lookup_order", "positions"},
     "DimensionRecord": {"key", "shape", "to_raw", "values"},
     "DimensionUniverse": {"geometry", "get_element", "sort", "topology"},
     "FileDataset": {"with_refs"},

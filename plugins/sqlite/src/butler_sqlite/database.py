@@ -132,14 +132,18 @@ class SqliteDatabase(Database):
         cursor.execute("BEGIN")
         self._patiently(cursor, "SELECT 1 FROM sqlite_schema LIMIT 1")  # from here on it sees one state
 
-    def _patiently(self, cursor: Any, text: str) -> None:
+    def execute_alone(self, cursor: Cursor, text: str, values: Sequence[Any]) -> None:
+        """Run a statement that is in no transaction, however often others hold the lock when it comes."""
+        self._patiently(cursor, text, values)
+
+    def _patiently(self, cursor: Any, text: str, values: Sequence[Any] = ()) -> None:
         """Run a statement that may find the file locked.
 
         SQLite's own waiting sleeps up to 0.1 s between attempts, so those who wait long lose against those who come
         fresh.  Short naps of random length give everyone about the same chance.
         """
         try:
-            cursor.execute(text)
+            cursor.execute(text, values)
             return
         except sqlite3.OperationalError as error:
             if not _is_busy(error):
@@ -149,7 +153,7 @@ class SqliteDatabase(Database):
         while True:
             time.sleep(nap * random.uniform(0.5, 1.5))
             try:
-                cursor.execute(text)
+                cursor.execute(text, values)
                 return
             except sqlite3.OperationalError as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
