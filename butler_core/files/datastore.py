@@ -264,22 +264,26 @@ class FileDatastore(Datastore):
     ) -> None:
         """Add the records of the datasets in one file."""
         for ref in file.refs:
-            component = ref.dataset_type.component or ""
-            known = offered.get(ref.uuid, {}).get(component) if offered else None
-            formatter = file.formatter or (known.formatter if known is not None else None)
-            record = FileRecord(
-                component,
-                artifact,
-                formatter or self.bridge.choose_formatter(ref.dataset_type).formatter,
-                size_bytes,
-                checksum,
-                None if known is None else known.member,
-                ref.dataset_type.storage_class_name if known is None else known.storage_class,
+            uuid, dataset_type = ref.uuid, ref.dataset_type
+            component, storage_class, member = (
+                dataset_type.component or "",
+                dataset_type.storage_class_name,
+                None,
             )
-            first = (record,)
-            earlier = records.setdefault(ref.uuid, first)
+            formatter = file.formatter
+            known = offered.get(uuid, {}).get(component) if offered else None
+            if known is not None:
+                formatter, storage_class, member = (
+                    formatter or known.formatter,
+                    known.storage_class,
+                    known.member,
+                )
+            if formatter is None:
+                formatter = self.bridge.choose_formatter(dataset_type).formatter
+            first = (FileRecord(component, artifact, formatter, size_bytes, checksum, member, storage_class),)
+            earlier = records.setdefault(uuid, first)
             if earlier is not first:  # the components of a dataset come in files of their own
-                records[ref.uuid] = (*earlier, record)
+                records[uuid] = earlier + first
 
     # -- upkeep
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from butler_core.errors import InvalidInputError
@@ -13,6 +13,8 @@ from butler_core.files.local import explain, uri_to_path
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import Uri
 
+_EVERYBODY_READS = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_NO_FILES = frozenset(("", ".", ".."))
 _ABNORMAL = re.compile(r"//|/\.\.?(?:/|$)")
 
 
@@ -42,27 +44,24 @@ def find_files(
     InvalidInputError
         If one is not there, is no regular file, cannot be read, or lies in the datastore already.
     """
-    return list(_find(file_datasets, is_inside))
-
-
-def _find(
-    file_datasets: Mapping[Uri | None, Sequence[FileDataset]], is_inside: Callable[[str], bool]
-) -> Iterator[Incoming]:
+    found: list[Incoming] = []
     directories: dict[str, _Directory] = {}
     for root, files in file_datasets.items():
         base = None if root is None else os.path.abspath(uri_to_path(root))
         for file in files:
-            path = uri_to_path(file.path)
-            if not path.startswith("/"):
+            path = file.path if "://" not in file.path else uri_to_path(file.path)
+            if path[:1] != "/":
                 path = _join(base, path)
             name_of_directory, _, name = path.rpartition("/")
             directory = directories.get(name_of_directory)
             if directory is None:
                 directory = directories[name_of_directory] = _look_at_directory(name_of_directory, is_inside)
-            path = f"{directory.shown}/{name}"
-            if name in ("", ".", ".."):
+            if directory.shown is not name_of_directory:
+                path = f"{directory.shown}/{name}"
+            if name in _NO_FILES:
                 raise _refuse(path, "is a directory")
-            yield Incoming(file, path, _look_at(path, directory, name, is_inside))
+            found.append(Incoming(file, path, _look_at(path, directory, name, is_inside)))
+    return found
 
 
 class _Directory(NamedTuple):
@@ -109,7 +108,7 @@ def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[s
             remedy="Ingest files from elsewhere; to take over files where they are, move them out first.",
             path=path,
         )
-    if not os.access(real, os.R_OK):
+    if status.st_mode & _EVERYBODY_READS != _EVERYBODY_READS and not os.access(real, os.R_OK):
         raise _refuse(path, "cannot be read")
     return status.st_size
 

@@ -222,9 +222,14 @@ class DatasetInsertionBatch(BaseModel):
 
     def include(self, refs: Iterable[DatasetRef]) -> None:
         """Add datasets; datastore records on them are ignored."""
+        dataset_type = run = None
+        rows: dict[UUID, tuple[DataIdValue, ...]] = {}
         for ref in refs:
-            runs = self.datasets.setdefault(ref.dataset_type.name, {})
-            runs.setdefault(ref.run, {})[ref.uuid] = ref.required_values
+            # Most come in groups: what one has in common with the one before is not looked up again.
+            if ref.dataset_type is not dataset_type or ref.run != run:
+                dataset_type, run = ref.dataset_type, ref.run
+                rows = self.datasets.setdefault(dataset_type.name, {}).setdefault(run, {})
+            rows[ref.uuid] = ref.required_values
 
     def __iter__(self) -> Iterator[tuple[UUID, DatasetTypeName, tuple[DataIdValue, ...], CollectionName]]:  # type: ignore[override]
         """Iterate over UUID, dataset type, required values and run."""

@@ -88,6 +88,27 @@ class _RowRecords(Mapping[DimensionElementName, DimensionRecord | None]):
         return len(self._readers)
 
 
+class _ListedRecords(Mapping[DimensionElementName, DimensionRecord | None]):
+    """The records of one data ID, in the order of its group's elements: lighter than a dictionary of its own."""
+
+    __slots__ = ("_places", "_records")
+
+    def __init__(
+        self, places: Mapping[DimensionElementName, int], records: tuple[DimensionRecord | None, ...]
+    ) -> None:
+        self._places = places
+        self._records = records
+
+    def __getitem__(self, name: DimensionElementName) -> DimensionRecord | None:
+        return self._records[self._places[name]]
+
+    def __iter__(self) -> Iterator[DimensionElementName]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 class GroupRecords(NamedTuple):
     """The dimension records behind the data IDs of one group, and what follows from them."""
 
@@ -101,9 +122,10 @@ class GroupRecords(NamedTuple):
 
     def data_ids(self) -> list[DataCoordinate]:
         """Make expanded data IDs, in the order of the rows asked for; those of equal elements share their records."""
-        group, elements, make = self.group, self.group.elements, DataCoordinate.from_full
+        group, make = self.group, DataCoordinate.from_full
+        places = {name: place for place, name in enumerate(group.elements)}
         return [
-            make(group, values, dict(zip(elements, records, strict=True)))
+            make(group, values, _ListedRecords(places, records))
             for values, records in zip(self.values, self.rows, strict=True)
         ]
 
@@ -162,9 +184,10 @@ class RecordFetcher:
         expanded = self.fetch_group(
             cursor, group, [data_id.required_values for data_id in data_ids]
         ).data_ids()
-        for given, found in zip(data_ids, expanded, strict=True):
-            if given.is_full:
-                _refuse_other_values(given, found)
+        if group.implied:
+            for given, found in zip(data_ids, expanded, strict=True):
+                if given.is_full:
+                    _refuse_other_values(given, found)
         return expanded
 
     def expand_one(self, data_id: DataCoordinate) -> tuple[DataCoordinate, int]:
