@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -53,6 +53,12 @@ _WELL_KNOWN: dict[tuple[str, str], str] = {
     ("geometry", "sphgeom"): "butler-rubin",
     ("reader", "daf-butler-yaml"): "butler-rubin",
 }
+
+
+_PLAIN_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<specifiers>[<>=!~][^;@\[\]()]*)?", re.ASCII
+)
+"""Requirements without extras, markers and addresses, as plugins have for the core."""
 
 
 class PluginInfo(NamedTuple):
@@ -104,7 +110,7 @@ class Announcement:
         """Whether it fits this version of the core."""
         try:
             needs = self._core_specifiers()
-        except InvalidRequirement as error:
+        except ValueError as error:  # what packaging's errors derive from
             return _Verdict(
                 "broken",
                 f"{self.origin} has a requirement that cannot be read: {error}",
@@ -119,15 +125,26 @@ class Announcement:
 
     def _core_specifiers(self) -> SpecifierSet:
         specifiers = SpecifierSet()
-        for requirement in map(Requirement, self.requires):
-            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if applies and canonicalize_name(requirement.name) == CORE:
-                specifiers &= requirement.specifier
+        for text in self.requires:
+            if (plain := _PLAIN_REQUIREMENT.fullmatch(text)) is None:
+                specifiers &= _read_requirement(text)
+            elif canonicalize_name(plain["name"]) == CORE:
+                specifiers &= SpecifierSet(plain["specifiers"] or "")
         return specifiers
 
     def load(self) -> Any:
         """Import the module with the hook implementations; whatever that raises is raised."""
         return importlib.metadata.EntryPoint(self.name, self.target, GROUPS[self.kind]).load()
+
+
+def _read_requirement(text: str) -> SpecifierSet:
+    """Return what a requirement of any form asks of the core."""
+    from packaging.requirements import Requirement  # its grammar takes a while to import
+
+    requirement = Requirement(text)
+    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    is_ours = applies and canonicalize_name(requirement.name) == CORE
+    return requirement.specifier if is_ours else SpecifierSet()
 
 
 def _asks_for_later(needs: SpecifierSet) -> bool:

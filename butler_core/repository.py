@@ -172,7 +172,7 @@ def _read_yaml(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no file {path}.", remedy="Check the path.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -116,6 +116,8 @@ class Opening(DatastoreButler):
 
     def _infer_governors(self, names: Sequence[CollectionName]) -> dict[str, DataIdValue]:
         """Take those governors of which the collections hold just one value."""
+        if not names:  # then nothing needs to be read yet
+            return {}
         definitions = self._cache.current()
         found: dict[str, set[DataIdValue]] = {}
         for name in definitions.flatten(names):

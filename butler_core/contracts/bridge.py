@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     CollectionName,
     ColumnName,
@@ -26,7 +27,7 @@ from butler_core.models.opaque import OpaqueTable, OpaqueTableBatch
 class SignRequest(BaseModel):
     """A wish for a short-lived URL that allows one action on one artifact."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     action: SignAction
     uri: Uri

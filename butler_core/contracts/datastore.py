@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.contracts.journal import JournalStore
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     ArtifactName,
     DatastoreId,
@@ -32,7 +33,7 @@ GetRequest: TypeAlias = tuple[DatasetRef, Parameters | None]
 class DatastoreAbilities(BaseModel):
     """What a datastore can do beyond the contract; drives code, tests and documentation alike."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     conditional_write: bool
     """Creating an artifact never replaces one."""
@@ -55,7 +56,7 @@ class DatastoreAbilities(BaseModel):
 class DatastoreConfig(BaseModel):
     """Base of every datastore's configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     type: str
     """The plugin's name."""

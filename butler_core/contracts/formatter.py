@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import GetParameter, InMemoryDataset, Parameters, StorageClassName
 from butler_core.models.storage_class import StorageClass
 
@@ -54,7 +55,7 @@ class ArtifactSink(Protocol):
 class FormatterAbilities(BaseModel):
     """What a formatter can do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     storage_classes: frozenset[StorageClassName]
     """Those that it writes when nobody chose a formatter."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.expressions.query import QueryDescription
 from butler_core.models.batch import BatchResults, DatasetTypeRegistration, RawBatch
@@ -15,6 +15,7 @@ from butler_core.models.collection import CollectionInfo
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import BatchOutcome
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     ArtifactName,
     CollectionName,
@@ -55,7 +56,7 @@ class Expansion(NamedTuple):
 class RegistrySnapshot(BaseModel):
     """What rarely changes, as of one generation: clients keep it until the generation number differs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     generation: int
     collections: tuple[CollectionInfo, ...]
@@ -70,7 +71,7 @@ class RegistrySnapshot(BaseModel):
 class RegistryInfo(BaseModel):
     """What a Registry is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     universe: Mapping[str, Any]
     """As `DimensionUniverse.load` takes it."""

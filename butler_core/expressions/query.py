@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.expressions.tree import Expr
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     CollectionName,
     DataIdValue,
@@ -18,13 +19,11 @@ from butler_core.models.names import (
 
 QUERY_VERSION: Literal[1] = 1
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
-
 
 class DatasetSearch(BaseModel):
     """A search for datasets of one type in some collections."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     dataset_type: DatasetTypeName
     collections: tuple[CollectionName, ...]
@@ -36,7 +35,7 @@ class DatasetSearch(BaseModel):
 class OrderTerm(BaseModel):
     """One key to sort by; missing values come last either way."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     expression: Expr
     descending: bool = False
@@ -45,7 +44,7 @@ class OrderTerm(BaseModel):
 class QueryDescription(BaseModel):
     """A query as data: what is joined, what constrains it, the order, the slice, and what to return."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     version: Literal[1] = QUERY_VERSION
     kind: Literal["datasets", "data_ids", "records"]

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -27,6 +26,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_plain_validator_functi
 
 from butler_core.expressions.patterns import Pattern
 from butler_core.models.columns import to_string
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import ColumnName
 from butler_core.models.timespan import Timespan
 
@@ -47,7 +47,7 @@ ComparisonOperator: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 class Node(BaseModel):
     """What all nodes share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     kind: str
     """Tells the nodes apart on the wire."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.contracts.bridge import DatastoreBridge, SignRequest
 from butler_core.contracts.formatter import Formatter
@@ -26,6 +26,7 @@ from butler_core.files.templates import Stems, Template, default_template
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     ArtifactName,
     CollectionName,
@@ -91,7 +92,7 @@ class FormatterChoices(Mapping[str, FormatterChoice]):
 class FileBridgeConfig(BaseModel):
     """What a bridge is made of, without any datastore."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     datastore_id: DatastoreId
     templates: dict[str, str]

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 
 from butler_core.errors import ConflictError
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode, SetInsertMode
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.dataset_ref import DatasetRef, new_uuid
 from butler_core.models.dataset_type import DatasetType
+from butler_core.models.model_config import FROZEN, OPEN
 from butler_core.models.names import (
     CollectionDocumentation,
     CollectionName,
@@ -33,8 +34,6 @@ from butler_core.models.results import SyncResult
 BATCH_VERSION: Literal[1] = 1
 """The version of batches that this code makes and understands."""
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
-_OPEN = ConfigDict(extra="forbid")
 
 RawRecord = dict[ColumnName, Any]
 """A dimension record as JSON's own types: see `butler_core.models.columns`."""
@@ -60,7 +59,7 @@ RawRecords = Annotated[
 class DatasetTypeRegistration(BaseModel):
     """A dataset type to register."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     name: DatasetTypeName
     dimensions: tuple[DimensionName, ...]
@@ -84,7 +83,7 @@ class DatasetTypeRegistration(BaseModel):
 class CollectionRegistration(BaseModel):
     """A collection to register."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     name: CollectionName
     type: CollectionType
@@ -94,7 +93,7 @@ class CollectionRegistration(BaseModel):
 class SetCollectionDocumentation(BaseModel):
     """A collection's new documentation."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["documentation"] = "documentation"
     name: CollectionName
@@ -104,7 +103,7 @@ class SetCollectionDocumentation(BaseModel):
 class ChainedCollectionEdit(BaseModel):
     """A change of a chain's children."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["chain"] = "chain"
     chain: CollectionName
@@ -117,7 +116,7 @@ class ChainedCollectionEdit(BaseModel):
 class TaggedCollectionEdit(BaseModel):
     """A change of a TAGGED collection's members."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["tagged"] = "tagged"
     collection: CollectionName
@@ -128,7 +127,7 @@ class TaggedCollectionEdit(BaseModel):
 class Certification(BaseModel):
     """Validity to add to a CALIBRATION collection."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["certify"] = "certify"
     collection: CollectionName
@@ -140,7 +139,7 @@ class Certification(BaseModel):
 class Decertification(BaseModel):
     """Validity to take away from a CALIBRATION collection, trimming and splitting."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["decertify"] = "decertify"
     collection: CollectionName
@@ -153,7 +152,7 @@ class Decertification(BaseModel):
 class CertificationMerge(BaseModel):
     """A CALIBRATION collection to be filled from others; where validities overlap, the earlier input wins."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["merge"] = "merge"
     output: CollectionName
@@ -163,7 +162,7 @@ class CertificationMerge(BaseModel):
 class DimensionDataInsertion(BaseModel):
     """Records of one element to insert."""
 
-    model_config = _OPEN
+    model_config = OPEN
 
     element: DimensionElementName
     records: RawRecords = Field(default_factory=dict)
@@ -199,7 +198,7 @@ class DimensionDataInsertion(BaseModel):
 class DimensionDataSync(BaseModel):
     """Records of one element to insert, or to compare with what is there."""
 
-    model_config = _OPEN
+    model_config = OPEN
 
     element: DimensionElementName
     records: list[RawRecord] = Field(default_factory=list)
@@ -214,7 +213,7 @@ class DimensionDataSync(BaseModel):
 class DatasetInsertionBatch(BaseModel):
     """Datasets to register: required values by dataset type, RUN and UUID."""
 
-    model_config = _OPEN
+    model_config = OPEN
 
     datasets: dict[DatasetTypeName, dict[CollectionName, dict[UUID, tuple[DataIdValue, ...]]]] = Field(
         default_factory=dict
@@ -245,7 +244,7 @@ class DatasetInsertionBatch(BaseModel):
 class DatasetRemovalBatch(BaseModel):
     """Datasets to forget."""
 
-    model_config = _OPEN
+    model_config = OPEN
 
     uuids: set[UUID] = Field(default_factory=set)
 
@@ -263,7 +262,7 @@ class DatasetRemovalBatch(BaseModel):
 class Precondition(BaseModel):
     """Something that must hold inside the transaction."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     kind: Literal["chain", "collection-absent", "collection-present", "dataset-absent", "dataset-present"]
     name: CollectionName | None = None
@@ -288,7 +287,7 @@ CollectionEdit = Annotated[
 class RawBatch(BaseModel):
     """Registry writes as data, applied in one transaction in the order of the fields; preconditions are checked first."""
 
-    model_config = _OPEN
+    model_config = OPEN
 
     version: Literal[1] = BATCH_VERSION
     batch_id: UUID = Field(default_factory=new_uuid)
@@ -315,7 +314,7 @@ class RawBatch(BaseModel):
 class BatchResults(BaseModel):
     """What applying a batch found and did."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     batch_id: UUID
     syncs: tuple[SyncResult, ...] = ()

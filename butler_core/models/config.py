@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import Durability, Uri
 
 CONFIG_VERSION: Literal[1] = 1
@@ -19,7 +20,7 @@ class RepositoryConfig(BaseModel):
     The two mappings are checked by the plugins that their ``type`` names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     version: Literal[1] = CONFIG_VERSION
     repository_id: UUID

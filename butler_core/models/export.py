@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from butler_core.models.batch import RawBatch
+from butler_core.models.model_config import OPEN
 from butler_core.models.names import FormatterName
 
 
 class RawBatchExport(BaseModel):
     """One chunk of an export file; it can be applied by itself once those before it were."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = OPEN
 
     datastore_config: dict[str, Any] | None = None
     """Of the datastore that wrote the records in the batch; None without records."""

@@ -6,8 +6,9 @@ import enum
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import ArtifactName, CollectionName, DatastoreId
 
 JOURNAL_VERSION = 1
@@ -28,7 +29,7 @@ class BatchOutcome(enum.Enum):
 class WriterIdentity(BaseModel):
     """Which process wrote a journal; all five must match before anybody may say that it is gone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     host: str
     boot_id: str
@@ -43,7 +44,7 @@ class WriterIdentity(BaseModel):
 class JournalEntry(BaseModel):
     """One artifact of one dataset."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     uuid: UUID
     run: CollectionName
@@ -55,7 +56,7 @@ class JournalEntry(BaseModel):
 class Journal(BaseModel):
     """What one batch may leave behind, or take away, in one datastore and one RUN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     version: int
     batch_id: UUID

@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.model_config import FROZEN, OPEN
 from butler_core.models.names import ColumnName, OpaqueTableName, OpaqueTableValues
 
 
 class OpaqueColumn(BaseModel):
     """One column of a datastore's table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     name: ColumnName
     type: Literal["int", "float", "string", "bool", "uuid", "bytes", "time"]
@@ -30,7 +31,7 @@ class OpaqueColumn(BaseModel):
 class OpaqueTable(BaseModel):
     """A table that a datastore needs, without the dataset's UUID, which every such table has first in its key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     name: OpaqueTableName
     version: int
@@ -44,7 +45,7 @@ class OpaqueTable(BaseModel):
 class OpaqueTableBatch(BaseModel):
     """Rows to insert, by table and dataset."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = OPEN
 
     tables: dict[OpaqueTableName, dict[UUID, OpaqueTableValues]] = Field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class OpaqueTableBatch(BaseModel):
 class OpaqueTableKeyBatch(BaseModel):
     """Datasets whose rows go, by table."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = OPEN
 
     tables: dict[OpaqueTableName, set[UUID]] = Field(default_factory=dict)
 

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.models.journal import BatchOutcome, WriterIdentity
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import CollectionName, DatastoreId, Durability
-
-_FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
 class TransferReport(BaseModel):
     """What an import or transfer took in."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     datasets: int = 0
     skipped: int = 0
@@ -34,7 +33,7 @@ class TransferReport(BaseModel):
 class JournalInfo(BaseModel):
     """One open journal; damaged and foreign ones have a `problem` and little else."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     datastore: DatastoreId
     name: str
@@ -54,7 +53,7 @@ class JournalInfo(BaseModel):
 class RecoveryReport(BaseModel):
     """What recovery found and did."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     finished: tuple[JournalInfo, ...] = ()
     waiting: tuple[JournalInfo, ...] = ()
@@ -69,7 +68,7 @@ class RecoveryReport(BaseModel):
 class RepositoryInfo(BaseModel):
     """What a repository is made of."""
 
-    model_config = _FROZEN
+    model_config = FROZEN
 
     repository_id: UUID
     universe: tuple[str, int]

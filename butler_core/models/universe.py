@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.errors import InvalidInputError
 from butler_core.models.columns import ColumnInfo
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import ColumnName, DimensionElementName, DimensionName, UriExpression
 from butler_core.models.universe_source import read_universe
 
@@ -20,7 +21,7 @@ from butler_core.models.universe_source import read_universe
 class DimensionElement(BaseModel):
     """A dimension, or a join table between dimensions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     name: DimensionElementName
     doc: str = ""
@@ -73,7 +74,10 @@ class DimensionUniverse:
         self.version: int = source["version"]
         self.geometry: str | None = source.get("geometry")
         """Name of the geometry plugin that knows its regions; None if it has none."""
-        elements = {name: DimensionElement(**spec) for name, spec in source["elements"].items()}
+        # `read_universe` checked all of it, so nothing is validated again.
+        elements = {
+            name: DimensionElement.model_construct(**spec) for name, spec in source["elements"].items()
+        }
         skypix = source["skypix"]
         self.elements: Mapping[DimensionElementName, DimensionElement] = MappingProxyType(elements)
         """Elements in topological order: what an element needs comes before it."""
@@ -111,7 +115,8 @@ class DimensionUniverse:
         InvalidInputError
             If the content is malformed; the error names the file and the key.
         """
-        return _interned(read_universe(source, version))
+        known = _find_known(source) if isinstance(source, Mapping) and version is None else None
+        return known or _interned(read_universe(source, version))
 
     def conform(self, dimensions: Iterable[DimensionName] | DimensionName) -> DimensionGroup:
         """Return the group of these dimensions and of all that they require and imply.
@@ -201,13 +206,21 @@ def _interned(checked: Mapping[str, Any]) -> DimensionUniverse:
     return _universes.setdefault(universe._canonical, universe)
 
 
+def _find_known(source: Mapping[str, Any]) -> DimensionUniverse | None:
+    """Return the universe that this process has made of the same content, which is then known to be in order."""
+    try:
+        return _universes.get(json.dumps(source))
+    except (TypeError, ValueError):  # no content that JSON has: `read_universe` says what is wrong with it
+        return None
+
+
 def _restore_universe(canonical: str) -> DimensionUniverse:
     found = _universes.get(canonical)
     return found if found is not None else _interned(read_universe(json.loads(canonical)))
 
 
 def _skypix(name: str, system: str) -> DimensionElement:
-    return DimensionElement(
+    return DimensionElement.model_construct(
         name=name,
         doc=f"Pixels of the {system} tessellation of the sky.",
         is_dimension=True,

@@ -12,25 +12,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from butler_core.errors import ConfigurationError, NotFoundError
 from butler_core.models import lookup
 from butler_core.models.columns import ColumnInfo, ColumnType
+from butler_core.models.model_config import FROZEN
 
-_STRICT = ConfigDict(frozen=True, extra="forbid")
 _NAME = r"^[a-z][a-z0-9_]*$"
 
 
 class _Key(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     name: str = Field(pattern=_NAME)
     type: Literal["int", "string"]
     doc: str = ""
 
 
 class _AlternateKey(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     name: str = Field(pattern=_NAME)
     type: Literal["int", "string", "bytes"]
     doc: str = ""
@@ -38,7 +38,7 @@ class _AlternateKey(BaseModel):
 
 
 class _Metadata(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     name: str = Field(pattern=_NAME)
     type: ColumnType
     unit: str = ""
@@ -47,7 +47,7 @@ class _Metadata(BaseModel):
 
 
 class _Element(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     doc: str = ""
     governor: bool = False
     table: bool = True
@@ -61,25 +61,25 @@ class _Element(BaseModel):
 
 
 class _Skypix(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     common: str | None = None
     systems: dict[str, int] = Field(default_factory=dict)
 
 
 class _Topology(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     spatial: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     temporal: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class _Source(BaseModel):
-    model_config = _STRICT
+    model_config = FROZEN
     namespace: str = Field(pattern=_NAME)
     version: int = Field(ge=0)
     geometry: str | None = None
-    skypix: _Skypix = _Skypix()
+    skypix: _Skypix = Field(default_factory=_Skypix)
     elements: dict[str, _Element]
-    topology: _Topology = _Topology()
+    topology: _Topology = Field(default_factory=_Topology)
 
 
 class _Reader:
@@ -172,7 +172,7 @@ def _load_yaml(path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
+        return yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no universe file {path}.", remedy="Check the path.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -8,7 +8,8 @@ do, so none collide.  Tables of dimension elements are in `butler_core.sql.eleme
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -49,11 +50,9 @@ class Schema:
         self._make_definition_tables()
         self._make_collection_tables()
         self._make_dataset_tables()
-        elements: dict[DimensionElementName, ElementTable] = {}
-        for element in universe.elements.values():
-            if element.has_table:
-                elements[element.name] = ElementTable(database, self.metadata, universe, element)
-        self.elements: Mapping[DimensionElementName, ElementTable] = MappingProxyType(elements)
+        self.elements: Mapping[DimensionElementName, ElementTable] = _ElementTables(
+            database, self.metadata, universe
+        )
         """Tables of the elements that have one."""
         self.opaque: Mapping[OpaqueTableName, sa.Table] = MappingProxyType(
             {name: self._opaque_table(table) for bridge in bridges for name, table in bridge.tables.items()}
@@ -237,12 +236,47 @@ class Schema:
 
     def create_all(self, cursor: Cursor) -> None:
         """Make the tables that every repository has, and those of its elements and datastores."""
+        self._describe_elements()
         for table in self.metadata.sorted_tables:
             self.create(cursor, table)
 
     def create(self, cursor: Cursor, table: sa.Table) -> None:
         """Make one table with its indexes, within the transaction."""
+        self._describe_elements()
         dialect = self.database.dialect
         cursor.execute(str(CreateTable(table).compile(dialect=dialect)))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             cursor.execute(str(CreateIndex(index).compile(dialect=dialect)))
+
+    def _describe_elements(self) -> None:
+        """Describe the tables of all elements, which the foreign keys of others name."""
+        for name in self.elements:
+            self.elements[name]
+
+
+class _ElementTables(Mapping[DimensionElementName, ElementTable]):
+    """The tables of a universe's elements, each described when it is first asked for: a process uses few of them."""
+
+    def __init__(self, database: Database, metadata: sa.MetaData, universe: DimensionUniverse) -> None:
+        self._make = partial(ElementTable, database, metadata, universe)
+        self._elements = {name: each for name, each in universe.elements.items() if each.has_table}
+        self._made: dict[DimensionElementName, ElementTable] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: DimensionElementName) -> ElementTable:
+        table = self._made.get(name)
+        if table is None:
+            with self._lock:
+                table = self._made.get(name)
+                if table is None:
+                    table = self._made[name] = self._make(self._elements[name])
+        return table
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._elements
+
+    def __iter__(self) -> Iterator[DimensionElementName]:
+        return iter(self._elements)
+
+    def __len__(self) -> int:
+        return len(self._elements)

@@ -32,7 +32,7 @@ class RubinUniverse(UniverseProvider):
                 remedy=f"Its versions are {', '.join(map(str, self.versions))}; records of older ones can be imported.",
             )
         text = resources.files("butler_rubin").joinpath("universes", f"v{version}.yaml").read_text("utf-8")
-        content: dict[str, Any] = yaml.safe_load(text)
+        content: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return content
 
     def convert_record(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from butler_core.files.config import FileDatastoreConfig
 from butler_core.files.local import uri_to_path
+from butler_core.models.model_config import FROZEN
 from butler_core.models.names import DatastoreId, Uri, UriExpression
 
 
@@ -23,7 +24,7 @@ class PosixDatastoreConfig(FileDatastoreConfig):
 class PosixJournalConfig(BaseModel):
     """Journals in a directory, without a datastore."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     type: Literal["posix"] = "posix"
     datastore_id: DatastoreId = ""

@@ -14,10 +14,11 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from butler_core.errors import CorruptError, IncompatibleError
 from butler_core.models.journal import JOURNAL_VERSION, Journal, WriterIdentity
+from butler_core.models.model_config import FROZEN
 
 MAX_BYTES = 1 << 30
 """A longer file is no journal."""
@@ -31,7 +32,7 @@ _LINE = re.compile(
 class Renewal(BaseModel):
     """What a writer notes later: it replaces what the journal says of the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = FROZEN
 
     requests_until: AwareDatetime | None
     uploads: tuple[str, ...]
