@@ -272,7 +272,7 @@ class Writing(Opening):
         mode: SetInsertMode = SetInsertMode.INSERT_OR_FAIL,
     ) -> None:
         """Insert dimension records: see `BatchHelper.insert_dimension_data`."""
-        with self.batched() as batch:
+        with unwatched(), self.batched() as batch:
             batch.insert_dimension_data(element, data, mode)
 
     def sync_dimension_data(

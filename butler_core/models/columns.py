@@ -92,7 +92,11 @@ def _to_bytes(value: Any) -> bytes:
 
 
 def _to_uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
+    if isinstance(value, UUID):
+        return value
+    if isinstance(value, str):
+        return UUID(value)
+    raise TypeError("neither a UUID nor its text")
 
 
 def _to_time(value: Any) -> int:
@@ -127,22 +131,6 @@ _CONVERTERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "timespan": (_to_timespan, "a Timespan, or a pair of its ends"),
     "region": (_to_region, "a region, its encoded bytes, or these as hexadecimal text"),
 }
-
-
-_INT_MAX = MAX_INT - 1
-_READY: dict[str, Callable[[Any], bool]] = {
-    "int": lambda value: value.__class__ is int and -MAX_INT <= value <= _INT_MAX,
-    "float": lambda value: value.__class__ is float and value == value,
-    "string": lambda value: value.__class__ is str and value.isascii() and "\0" not in value,
-    "bool": lambda value: value is True or value is False,
-    "time": lambda value: value.__class__ is int and -MAX_INT <= value <= _INT_MAX,
-    "timespan": lambda value: value.__class__ is Timespan,
-}
-
-
-def is_ready(column: ColumnInfo) -> Callable[[Any], bool]:
-    """Return a quick test that says whether a value needs no `convert`, being in the form used inside already."""
-    return _READY.get(column.type, lambda value: False)
 
 
 def convert(column: ColumnInfo, value: Any, where: str, geometry: str | None) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 
 from butler_core.errors import InvalidInputError
 from butler_core.models import lookup
-from butler_core.models.columns import ColumnInfo, convert, is_ready, to_raw
+from butler_core.models.columns import ColumnInfo, convert, to_raw
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.names import ColumnName, DataIdValue, Region
+from butler_core.models.record_maker import MakeValues, make_maker
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionElement, DimensionUniverse, column_names
 
@@ -36,11 +37,10 @@ class RecordShape:
         self.columns: tuple[ColumnInfo, ...] = (
             tuple(self._key_column(name) for name in (*element.required, *element.implied)) + element.columns
         )
-        self._checks = tuple((is_ready(column), column.nullable, column) for column in self.columns)
         self._not_json = tuple(
             c.name for c in self.columns if c.type in ("bytes", "region", "timespan", "uuid")
         )
-        self._positions: dict[tuple[ColumnName, ...], tuple[int, ...]] = {}
+        self._makers: dict[tuple[ColumnName, ...], MakeValues] = {}
 
     def _key_column(self, name: str) -> ColumnInfo:
         key = self.universe.dimensions[name].primary_key
@@ -53,47 +53,40 @@ class RecordShape:
 
         Raises `InvalidInputError` for unknown columns, missing keys and values of another type.
         """
-        given: list[Any] = [None] * len(self.names)
-        for position, value in zip(self._positions_of(tuple(values)), values.values(), strict=True):
-            given[position] = value
-        geometry = self.universe.geometry
-        return DimensionRecord(
-            self,
-            tuple(
-                [
-                    value
-                    if (nullable if value is None else is_ready(value))
-                    else convert(column, value, f"{self.element.name}.{column.name}", geometry)
-                    for value, (is_ready, nullable, column) in zip(given, self._checks, strict=True)
-                ]
-            ),
-        )
+        names = tuple(values)
+        make = self._makers.get(names)
+        if make is None:
+            make = make_maker(self.columns, self._positions_of(names), self._convert)
+            # Rows of one table mostly name the same columns in the same order.
+            if len(self._makers) < 100:
+                self._makers[names] = make
+        return DimensionRecord(self, make(tuple(values.values())))
+
+    def _convert(self, position: int, value: Any) -> Any:
+        column = self.columns[position]
+        return convert(column, value, f"{self.element.name}.{column.name}", self.universe.geometry)
 
     def _positions_of(self, names: tuple[ColumnName, ...]) -> tuple[int, ...]:
-        # Rows of one table mostly name the same columns in the same order.
-        positions = self._positions.get(names)
-        if positions is None:
-            unknown = [name for name in names if name not in self.index]
-            if unknown:
-                raise InvalidInputError(
-                    f"{self.element.name} has no column {unknown[0]!r}.",
-                    remedy=f"Its columns are: {', '.join(self.names)}.",
-                )
-            positions = tuple(self.index[name] for name in names)
-            if len(set(positions)) < len(positions):
-                raise InvalidInputError(
-                    f"A record of {self.element.name} gives one column under two names: {', '.join(names)}.",
-                    remedy="Give the primary key by its own name or by the dimension's, not both.",
-                )
-            if len(self._positions) < 100:
-                self._positions[names] = positions
+        unknown = [name for name in names if name not in self.index]
+        if unknown:
+            raise InvalidInputError(
+                f"{self.element.name} has no column {unknown[0]!r}.",
+                remedy=f"Its columns are: {', '.join(self.names)}.",
+            )
+        positions = tuple(self.index[name] for name in names)
+        if len(set(positions)) < len(positions):
+            raise InvalidInputError(
+                f"A record of {self.element.name} gives one column under two names: {', '.join(names)}.",
+                remedy="Give the primary key by its own name or by the dimension's, not both.",
+            )
         return positions
 
     def to_raw(self, values: tuple[Any, ...]) -> dict[ColumnName, Any]:
         """Return a record's values by canonical column name, as JSON's own types."""
         raw = dict(zip(self.names, values, strict=True))
         for name in self._not_json:
-            raw[name] = to_raw(raw[name])
+            if raw[name] is not None:
+                raw[name] = to_raw(raw[name])
         return raw
 
     def make_many(self, rows: Iterable[DimensionRecord | Mapping[ColumnName, Any]]) -> list[DimensionRecord]:

@@ -32,6 +32,9 @@ class Timespan:
     _end: int
 
     def __init__(self, begin: int | None = None, end: int | None = None) -> None:
+        if begin.__class__ is int and end.__class__ is int and _BEFORE_ALL < begin < end < _AFTER_ALL:
+            self._begin, self._end = begin, end  # nothing to ask: the usual case
+            return
         first = _BEFORE_ALL if begin is None else check_ns(begin, "begin")
         last = _AFTER_ALL if end is None else check_ns(end, "end")
         self._begin, self._end = (first, last) if first < last else (_AFTER_ALL, _BEFORE_ALL)
@@ -85,9 +88,10 @@ class Timespan:
 
     def to_raw(self) -> list[int | None]:
         """Give ``[begin, end]`` as JSON holds it, None for an open end; the empty timespan is ``[0, 0]``."""
-        if self.is_empty:
+        begin, end = self._begin, self._end
+        if begin >= end:
             return [0, 0]
-        return [self.begin, self.end]
+        return [None if begin == _BEFORE_ALL else begin, None if end == _AFTER_ALL else end]
 
     @property
     def begin(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from operator import itemgetter, ne
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -204,7 +204,8 @@ class ElementTable:
                     raise self._malformed(position, row[position]) from error
             rows.append(row)
         for place, position in self._floats:
-            if any(row[place] != row[place] for row in rows):
+            values = list(map(itemgetter(place), rows))
+            if any(map(ne, values, values)):
                 raise self._malformed(position, float("nan"))
         return rows
 
