@@ -62,7 +62,7 @@ class DatastoreButler(LimitedButler):
                 for ref, existence in zip(found, existences, strict=True)
             ]
             wanted = {artifact for names in artifacts for artifact in names}
-            there = {stat.artifact for stat in self._datastore.stat_artifacts(wanted)}
+            there = {stat.artifact for stat in self._datastore.stat_artifacts(wanted) if not stat.is_dangling}
             for index, names in enumerate(artifacts):
                 if not there.issuperset(names):
                     existences[index] = DatasetExistence.MISSING_ARTIFACT

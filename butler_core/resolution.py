@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from butler_core.client_cache import ClientCache, is_glob
 from butler_core.contracts.registry import QueryPage, Registry
-from butler_core.errors import DatasetNotFoundError, InvalidInputError
+from butler_core.errors import DataIdError, DatasetNotFoundError, InvalidInputError
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import DatasetRef, refs_from_rows
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
-from butler_core.models.names import CollectionName, CollectionPattern, DataIdValue
+from butler_core.models.names import CollectionName, CollectionPattern, DataIdValue, DimensionName
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
 
 
@@ -106,6 +107,7 @@ class Resolver:
                 else self.dataset_type(_parent_name(dataset_type))
             )
             values = self.data_id(parent.dimensions, data_id, kwargs)
+            implied = implied_values(parent.dimensions, data_id, kwargs)
             page = self._registry.execute(
                 QueryDescription(
                     kind="datasets",
@@ -114,7 +116,7 @@ class Resolver:
                     searches=(DatasetSearch(dataset_type=parent.name, collections=names),),
                     data_id=tuple(zip(parent.dimensions.required, values.required_values, strict=True)),
                     limit=1,
-                    dimension_records=expand,
+                    dimension_records=expand or bool(implied),
                     datastore_records=True,
                 )
             )
@@ -124,6 +126,7 @@ class Resolver:
         ref = one_ref(parent, page)
         if ref is None:
             return None
+        refuse_contradiction(ref.data_id, implied)
         if dataset_type.component is not None:
             ref = ref.make_component(dataset_type.component)
         return ref if storage_class is None else ref.with_storage_class(storage_class)
@@ -200,6 +203,30 @@ def refuse_more_than(ref: DatasetRef, *others: object) -> None:
         raise InvalidInputError(
             f"{ref} says which dataset it is.", remedy="Give a ref or a data ID, not both."
         )
+
+
+def implied_values(
+    dimensions: DimensionGroup, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
+) -> dict[DimensionName, DataIdValue]:
+    """Return the values that a user gave for dimensions whose values follow from others; none of what comes from records."""
+    if not dimensions.implied or (isinstance(data_id, DataCoordinate) and data_id.is_expanded and not kwargs):
+        return {}
+    given = {**(data_id or {}), **kwargs}
+    return {name: given[name] for name in dimensions.implied if given.get(name) is not None}
+
+
+def refuse_contradiction(data_id: DataCoordinate, implied: Mapping[DimensionName, DataIdValue]) -> None:
+    """Raise `DataIdError` if a value that was given is another than that of the records behind an expanded data ID."""
+    for name, value in implied.items():
+        known = data_id.get(name)
+        if known is not None and known != value:
+            raise DataIdError(
+                f"The data ID has {name}={value!r}, but the records of {dict(data_id.required)} say {name}={known!r}.",
+                remedy=f"Leave {name} out, since it follows from the other values, or correct these.",
+                dimension=name,
+                value=value,
+                known=known,
+            )
 
 
 def _parent_name(dataset_type: DatasetType) -> str:

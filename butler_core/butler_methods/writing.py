@@ -39,7 +39,7 @@ from butler_core.models.names import (
 )
 from butler_core.models.opaque import OpaqueTableKeyBatch
 from butler_core.models.results import SyncResult
-from butler_core.resolution import one_of, refuse_more_than
+from butler_core.resolution import implied_values, one_of, refuse_contradiction, refuse_more_than
 
 
 class Writing(Opening):
@@ -87,6 +87,9 @@ class Writing(Opening):
             made = self._resolver.make_ref_type(given, storage_class)
             values = self._resolver.data_id(made.dimensions, data_id, kwargs)
             ref = DatasetRef(new_uuid(), made, values, self._resolver.run(run))
+            if implied := implied_values(made.dimensions, data_id, kwargs):
+                (expanded,) = self.predict_put_many([ref])
+                refuse_contradiction(expanded.data_id, implied)
         (stored,) = self.put_many([(obj, ref)])
         return stored
 

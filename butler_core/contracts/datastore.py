@@ -79,6 +79,8 @@ class ArtifactStat(NamedTuple):
     """Inode, generation or ETag: another one under the same name is another artifact."""
     modified: datetime | None
     """UTC."""
+    is_dangling: bool = False
+    """Whether it is a link to what is gone: there is something to delete, and nothing to read."""
 
 
 class Received(NamedTuple):

@@ -234,6 +234,31 @@ def test_ingest(butler: Butler, root: Path, outside: Path, transfer: Any) -> Non
     assert outside.exists() == (transfer != "move")
 
 
+def test_a_link_to_what_is_gone_is_a_missing_artifact(butler: Butler, root: Path, outside: Path) -> None:
+    (ref,) = butler.make_refs("summary", [ID])
+    butler.ingest(FileDataset(outside, ref), transfer="symlink")
+    assert butler.exists(ref, check_artifact=True) is DatasetExistence.STORED
+    outside.unlink()
+    assert butler.exists(ref, check_artifact=True) is DatasetExistence.MISSING_ARTIFACT
+    butler.unstore([ref])
+    assert files_under(root) == []
+
+
+def test_an_implied_value_must_not_contradict_the_record(butler: Butler, root: Path) -> None:
+    right, wrong = ("Cam-G", "Cam-R") if ID["exposure"] % 2 else ("Cam-R", "Cam-G")
+    with pytest.raises(DataIdError, match=f"physical_filter='{wrong}'.*'{right}'"):
+        butler.put({"n": 1}, "summary", {**ID, "physical_filter": wrong})
+    assert files_under(root) == []
+    butler.put({"n": 1}, "summary", {**ID, "physical_filter": right})
+    assert butler.get("summary", ID, physical_filter=right) == {"n": 1}
+    assert butler.get("summary", ID) == {"n": 1}
+    with pytest.raises(DataIdError, match=f"physical_filter='{wrong}'.*'{right}'"):
+        butler.get("summary", ID, physical_filter=wrong)
+    assert butler.exists("summary", {**ID, "day_obs": 20260101})
+    with pytest.raises(DataIdError, match="day_obs"):
+        butler.exists("summary", {**ID, "day_obs": 20270101})
+
+
 def test_ingest_from_a_directory(butler: Butler, outside: Path) -> None:
     (ref,) = butler.make_refs("summary", [ID])
     butler.ingest(FileDataset(outside.name, ref), directory=outside.parent)

@@ -343,13 +343,13 @@ def _identity(status: os.stat_result) -> str:
 
 def _describe(artifact: ArtifactName, path: str, status: os.stat_result, checksums: bool) -> ArtifactStat:
     """Describe a file; a symbolic link by what it points to, with 0 bytes if that is not there."""
-    size_bytes, checksum = status.st_size, None
+    size_bytes, checksum, is_dangling = status.st_size, None, False
     if stat.S_ISLNK(status.st_mode):
         try:
             size_bytes = os.stat(path).st_size
         except OSError:
-            size_bytes, checksums = 0, False
+            size_bytes, checksums, is_dangling = 0, False, True
     if checksums:
         checksum = checksum_of(path)
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ArtifactStat(artifact, size_bytes, checksum, _identity(status), modified)
+    return ArtifactStat(artifact, size_bytes, checksum, _identity(status), modified, is_dangling)
