@@ -10,7 +10,7 @@ from butler_core import discovery
 from butler_core.client_cache import ClientCache
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
-from butler_core.errors import InvalidInputError, NotFoundError
+from butler_core.errors import InvalidInputError, NotFoundError, PluginError
 from butler_core.files_in import ingest
 from butler_core.models.batch import DatasetInsertionBatch, RawBatch
 from butler_core.models.collection import SetInsertMode
@@ -70,6 +70,8 @@ class Importer:
             new, skipped = self._split(chunk.batch)
             files = {} if skip_files else _wanted(chunk, new)
             _refuse_missing(files, base)
+            _refuse_unreadable(files.values())
+            size_bytes = _total_size(files, base) if record_validation_info else None
             if not dry_run:
                 self._apply(chunk.batch, new, files, base, transfer or "copy", record_validation_info)
             report = report.model_copy(
@@ -77,7 +79,9 @@ class Importer:
                     "datasets": report.datasets + len(new),
                     "skipped": report.skipped + skipped,
                     "files": report.files + len(files),
-                    "size_bytes": None if files else report.size_bytes,
+                    "size_bytes": None
+                    if report.size_bytes is None or size_bytes is None
+                    else report.size_bytes + size_bytes,
                     "chunks": report.chunks + 1,
                 }
             )
@@ -164,6 +168,28 @@ def _refuse_missing(files: Iterable[str], base: str) -> None:
                 remedy="Name the directory of its files, or import with skip_files=True.",
                 path=path,
             )
+
+
+def _refuse_unreadable(files: Iterable[FileDataset]) -> None:
+    """Refuse a chunk with a file that no formatter here could read, before anything of it is applied."""
+    paths = {file.formatter: file.path for file in files if file.formatter is not None}
+    for formatter, path in paths.items():
+        try:
+            discovery.get_formatter(formatter)
+        except PluginError as error:
+            raise PluginError(
+                f"The export names a formatter for the file {str(path)!r} that cannot be used here: {error}",
+                remedy=f"{error.remedy} Or import with skip_files=True.",
+                formatter=formatter,
+                path=str(path),
+            ) from error
+
+
+def _total_size(files: Iterable[str], base: str) -> int | None:
+    """Return the size of files in bytes, before they move; None if some are not on this machine."""
+    if any("://" in path for path in files):
+        return None
+    return sum(os.path.getsize(os.path.join(base, path)) for path in files)
 
 
 def _refuse_escape(path: str) -> None:

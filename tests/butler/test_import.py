@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from butler_core import Butler, CollectionType, DatasetExistence
-from butler_core.errors import ButlerError, CorruptError, InvalidInputError, NotFoundError
+from butler_core.errors import ButlerError, CorruptError, InvalidInputError, NotFoundError, PluginError
 
 EXPORT = """\
 description: Butler Data Repository Export
@@ -92,6 +92,7 @@ def test_an_export_with_files(rubin: Butler, tmp_path: Path, transfer: object) -
     export = write_export(tmp_path / "export")
     report = rubin.import_(export, transfer=transfer)  # type: ignore[arg-type]
     assert (report.datasets, report.skipped, report.files) == (2, 0, 2)
+    assert report.size_bytes == 16
     check_everything(rubin)
     again = rubin.import_(export, transfer=transfer)  # type: ignore[arg-type]
     assert (again.datasets, again.skipped, again.files) == (0, 2, 0)
@@ -135,6 +136,19 @@ def test_a_missing_file_is_named_and_the_rest_can_follow(rubin: Butler, tmp_path
     write_export(tmp_path / "export")
     rubin.import_(export)
     check_everything(rubin)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_unknown_formatter_is_found_before_anything_is_applied(
+    rubin: Butler, tmp_path: Path, dry_run: bool
+) -> None:
+    text = EXPORT.replace("lsst.daf.butler.formatters.json.JsonFormatter", "elsewhere.Strange", 1)
+    with pytest.raises(PluginError, match=r"one\.json.*Strange") as caught:
+        rubin.import_(write_export(tmp_path / "export", text=text), dry_run=dry_run)
+    assert "skip_files=True" in caught.value.remedy
+    assert list(rubin.query_collections()) == []
+    rubin.import_(tmp_path / "export" / "export.yaml", skip_files=True)
+    assert len(list(rubin.query_datasets("summary", "cam/run"))) == 2
 
 
 @pytest.mark.parametrize("path", ["../secret.json", "a/../../secret.json"])
