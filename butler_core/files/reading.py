@@ -42,7 +42,7 @@ def records_of(ref: DatasetRef, table: OpaqueTableName) -> FileRecords:
     if not records:
         raise DatasetNotStoredError(
             f"{ref} is registered, but its bytes are not kept here.",
-            remedy="butler.exists() says where a dataset stands.",
+            remedy="It was dropped, or imported without its files: make it again, or import it with them.",
             uuid=str(ref.uuid),
         )
     return records

@@ -78,13 +78,13 @@ class Catalog:
             setattr(result, name, value.copy() if isinstance(value, dict) else value)
         return result
 
-    def get_collection(self, name: CollectionName) -> Collection:
-        """Return a collection; `CollectionNotFoundError`."""
+    def get_collection(self, name: CollectionName, *, besides: CollectionName | None = None) -> Collection:
+        """Return a collection; `CollectionNotFoundError` says what there is, ``besides`` one that would not do."""
         found = self.collections.get(name)
         if found is None:
             raise CollectionNotFoundError(
                 f"There is no collection {name!r}.",
-                remedy=_suggest(name, self.collections, "collections"),
+                remedy=_suggest(name, self.collections.keys() - {besides}, "collections"),
                 name=name,
             )
         return found

@@ -183,7 +183,9 @@ def _edit_children(catalog: Catalog, chain: Collection, edit: ChainedCollectionE
         raise InvalidInputError(
             "Positions can only be removed from a chain.", remedy="Give names of collections."
         )
-    given = catalog.flatten(names) if edit.flatten else [catalog.get_collection(name) for name in names]
+    # The chain itself may have been registered a moment ago, and would be no child to suggest.
+    named = [catalog.get_collection(name, besides=chain.name) for name in names]
+    given = catalog.flatten(names) if edit.flatten else named
     ids = tuple(dict.fromkeys(collection.id for collection in given))
     rest = tuple(child for child in old if child not in ids)
     match edit.mode:

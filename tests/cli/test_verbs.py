@@ -384,3 +384,31 @@ def test_a_damaged_journal_is_left_alone_and_told(summary):
     assert "left alone" in result.stdout
     assert "remedy: " in result.stderr
     assert len(json.loads(run("recover", summary, "--json", code=7).stdout)["left_alone"]) == 1
+
+
+@pytest.mark.parametrize("verb", ["put", "ingest"])
+def test_an_unknown_dimension_value_leaves_no_run_behind(root, tmp_path, verb):
+    path = tmp_path / "it.json"
+    path.write_text("{}")
+    more = ("--transfer", "direct") if verb == "ingest" else ()
+    result = run(
+        verb,
+        root,
+        "summary",
+        path,
+        "instrument=Cam",
+        "exposure=100",
+        "detector=77",
+        "--run",
+        "u/new",
+        *more,
+        code=2,
+    )
+    assert "detector" in result.output
+    assert "77" in result.output
+    assert "u/new" not in run("query-collections", root).output
+
+
+def test_a_chain_is_not_offered_as_its_own_child(root):
+    result = run("register-collection", root, "u/chain", "--children", "u/chains", code=3)
+    assert "u/chain'" not in result.output.partition("remedy")[2]
