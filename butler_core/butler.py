@@ -174,7 +174,7 @@ class Butler(Reading, Finding, Writing):
     def journals(self) -> list[JournalInfo]:
         """Describe the open journals, oldest first; damaged and foreign ones too, marked so."""
         self._parts()
-        return recovery.list_journals(self._registry, self._datastore)
+        return recovery.list_journals(self._registry, (self._datastore,))
 
     def recover(self, *, dry_run: bool = False) -> RecoveryReport:
         """Bring artifacts in step with the Registry, for every journal whose writer is gone.
@@ -183,4 +183,4 @@ class Butler(Reading, Finding, Writing):
         """
         if not dry_run:
             self._check_writeable()
-        return recovery.recover(self._registry, self._datastore, dry_run=dry_run)
+        return recovery.recover(self._registry, (self._datastore,), dry_run=dry_run)

@@ -2,17 +2,19 @@
 
 One rule serves every kind of failure: for each artifact that a journal names, if any record names it too, it stays; if
 none does, it is deleted.  The Registry is asked only after the batch was fenced and its writer barred, so nothing that
-wakes up late can make the answer untrue.  Recovery may be killed and run again, and runs beside live writers.
+wakes up late can make the answer untrue.  Recovery may be killed and run again, and runs beside live writers.  In the
+end it lets the Registry forget what became of batches long ago.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
-from butler_core.errors import ButlerError, CorruptError, IncompatibleError, NotFoundError
+from butler_core.errors import ButlerError, NotFoundError
 from butler_core.files.names import batch_token
 from butler_core.models.journal import BatchOutcome, Journal
 from butler_core.models.reports import JournalInfo, RecoveryReport
@@ -22,6 +24,10 @@ from butler_core.writer import WriterState, find_writer_state
 PATIENCE = timedelta(hours=1)
 """How old a journal must be before recovery stops a writer of which nobody can tell whether it lives.  Courtesy, not safety:
 a writer that is stopped finds out, takes back what it made and reports it."""
+
+OUTCOMES_KEPT = timedelta(days=30)
+"""How long the Registry remembers that a batch was committed, once no journal names it: longer than anybody waits for the
+answer to a commit, or repeats a request.  That a batch was fenced it remembers for ever."""
 
 _STORE_ERRORS = (ButlerError, OSError)
 
@@ -48,40 +54,53 @@ class _Tally:
         )
 
 
-def list_journals(registry: Registry, datastore: Datastore) -> list[JournalInfo]:
-    """Describe every open journal, oldest first; damaged and foreign ones too, marked so."""
-    found = list(_read_all(datastore))
-    outcomes = registry.outcomes([journal.batch_id for _, journal, _ in found if journal is not None])
-    return [
+def list_journals(registry: Registry, datastores: Iterable[Datastore]) -> list[JournalInfo]:
+    """Describe every open journal of several datastores, oldest first; damaged and foreign ones too, marked so."""
+    found = [(datastore, *read) for datastore in datastores for read in _read_all(datastore)]
+    outcomes = registry.outcomes([journal.batch_id for _, _, journal, _ in found if journal is not None])
+    infos = [
         _describe(
             datastore, name, journal, problem, outcomes[journal.batch_id] if journal else BatchOutcome.UNKNOWN
         )
-        for name, journal, problem in found
+        for datastore, name, journal, problem in found
     ]
+    return sorted(infos, key=lambda info: info.name)  # names begin with the time
 
 
-def recover(registry: Registry, datastore: Datastore, *, dry_run: bool = False) -> RecoveryReport:
+def recover(registry: Registry, datastores: Iterable[Datastore], *, dry_run: bool = False) -> RecoveryReport:
     """Finish or take back what dead writers left.
 
     Parameters
     ----------
     registry
         Decides.
-    datastore
-        Has the journals and the artifacts.
+    datastores
+        Have the journals and the artifacts: all whose batches the Registry applies, since what no journal of theirs names
+        may be forgotten.
     dry_run
         Say what would be done, and do nothing.
     """
     tally = _Tally()
-    for name, journal, problem in _read_all(datastore):
-        if journal is None or problem:
-            tally.left_alone.append(_describe(datastore, name, journal, problem, BatchOutcome.UNKNOWN))
-        else:
-            problem = _recover_one(registry, datastore, name, journal, tally, dry_run)
-            if problem:
-                # It stays; those that come after it must not wait until somebody mends this.
-                outcome = registry.outcomes([journal.batch_id])[journal.batch_id]
-                tally.left_alone.append(_describe(datastore, name, journal, problem, outcome))
+    long_ago = datetime.now(UTC) - OUTCOMES_KEPT
+    named: set[UUID] = set()
+    all_readable = True
+    for datastore in datastores:
+        for name, journal, problem in _read_all(datastore):
+            if journal is None:
+                all_readable = False
+            else:
+                named.add(journal.batch_id)
+            if journal is None or problem:
+                tally.left_alone.append(_describe(datastore, name, journal, problem, BatchOutcome.UNKNOWN))
+            else:
+                problem = _recover_one(registry, datastore, name, journal, tally, dry_run)
+                if problem:
+                    # It stays; those that come after it must not wait until somebody mends this.
+                    outcome = registry.outcomes([journal.batch_id])[journal.batch_id]
+                    tally.left_alone.append(_describe(datastore, name, journal, problem, outcome))
+    # A journal that cannot be read may name any batch.
+    if all_readable and not dry_run:
+        registry.forget_outcomes(long_ago, keep=named)
     return tally.report()
 
 
@@ -131,7 +150,7 @@ def _read_all(datastore: Datastore) -> Iterator[tuple[str, Journal | None, str]]
             journal = datastore.journals.read(name)
         except NotFoundError:
             continue  # dropped meanwhile by its own operation, or by another recovery
-        except (CorruptError, IncompatibleError) as error:
+        except ButlerError as error:
             yield name, None, str(error)
         else:
             yield name, journal, _find_problem(datastore, journal)

@@ -245,7 +245,7 @@ class Transactions:
         except BaseException as error:
             if self._find_outcome(batch, error) is BatchOutcome.COMMITTED:
                 return self._repeat(batch, error)
-            self._undo(batch, made, journals, error)
+            self._undo(batch, made, journals, error, ask=True)
             if not isinstance(error, OutcomeUnknownError):
                 raise
             raise UnavailableError(
@@ -279,13 +279,26 @@ class Transactions:
             ) from error
 
     def _undo(
-        self, batch: RawBatch, entries: Sequence[JournalEntry], journals: Sequence[str], error: BaseException
+        self,
+        batch: RawBatch,
+        entries: Sequence[JournalEntry],
+        journals: Sequence[str],
+        error: BaseException,
+        *,
+        ask: bool = False,
     ) -> None:
-        """After a batch that is not applied and never will be: delete what it made, then drop its journals."""
+        """After a batch that is not applied and never will be: delete what it made, then drop its journals.
+
+        With ``ask`` nothing is deleted that a record names: of a batch that was committed very long ago, and whose journal
+        somebody else has dropped since, the Registry may have forgotten the outcome (`butler_core.recovery.OUTCOMES_KEPT`).
+        """
         try:
-            self._datastore.delete_artifacts(
-                [(entry.artifact, None) for entry in entries], batch_id=batch.batch_id
-            )
+            if ask:
+                delete_unreferenced(self._registry, self._datastore, batch, entries)
+            else:
+                self._datastore.delete_artifacts(
+                    [(entry.artifact, None) for entry in entries], batch_id=batch.batch_id
+                )
             self._drop(journals)
         except (ButlerError, OSError) as second:
             error.add_note(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -164,6 +165,13 @@ class Registry(ABC):
     @abstractmethod
     def outcomes(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
         """Return what is known of batches, on the primary."""
+
+    @abstractmethod
+    def forget_outcomes(self, before: datetime, *, keep: Iterable[UUID] = ()) -> int:
+        """Forget that batches were committed, where that was before a time and none of ``keep``; return how many.
+
+        That a batch was fenced is never forgotten.  Takes no lock for long.
+        """
 
     @abstractmethod
     def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from butler_core.contracts.bridge import DatastoreBridge
@@ -20,6 +21,7 @@ from butler_core.sql.catalog import Catalog
 from butler_core.sql.context import SqlContext, make_context
 from butler_core.sql.database import Database
 from butler_core.sql.expansion import Expander
+from butler_core.sql.forgetting import Forgetting
 from butler_core.sql.outcomes import Outcomes
 from butler_core.sql.planner import execute_query
 from butler_core.sql.transaction import Generation
@@ -149,6 +151,10 @@ class SqlRegistry(Registry):
         """Return what is known of batches."""
         with self._context.database.read() as cursor:
             return self._outcomes.read(cursor, batch_ids)
+
+    def forget_outcomes(self, before: datetime, *, keep: Iterable[UUID] = ()) -> int:
+        """Forget that batches were committed, where that was before a time and none of ``keep``; return how many."""
+        return Forgetting(self._context.schema).run(before, keep)
 
     def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Return those artifacts that any record names."""

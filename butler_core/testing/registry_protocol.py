@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from butler_core import tai
 from butler_core.errors import (
     BatchFencedError,
     ButlerError,
@@ -18,12 +21,20 @@ from butler_core.errors import (
 from butler_core.models.batch import ChainedCollectionEdit, DimensionDataSync, RawBatch
 from butler_core.models.collection import CollectionType, SequenceEditMode
 from butler_core.models.data_id import DataCoordinate
-from butler_core.models.dataset_ref import DatasetRef, new_uuid
+from butler_core.models.dataset_ref import DatasetRef, new_uuid, new_uuids
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import BatchOutcome
 from butler_core.models.universe import DimensionUniverse
 from butler_core.testing.registry_world import DAY, INSTRUMENT, RUN, SUMMARY, RegistryWorld, bare
+
+_LONG_AGO = datetime(2024, 2, 29, 12, tzinfo=UTC)
+
+
+def _old_ids(count: int) -> list[UUID]:
+    """Make IDs of batches as they were made long ago."""
+    time = int(_LONG_AGO.timestamp() * 1000) << 80
+    return [UUID(int=(uuid.int & (1 << 80) - 1) | time) for uuid in new_uuids(count)]
 
 
 class BatchTests:
@@ -92,6 +103,33 @@ class BatchTests:
             found = registry.fence(ids)
             assert [found[uuid] for uuid in ids] == [BatchOutcome.COMMITTED, BatchOutcome.FENCED]
         assert registry.fence([]) == {}
+
+    def test_what_was_committed_long_ago_is_forgotten(
+        self, registry: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        committed, named, fenced = _old_ids(3)
+        with monkeypatch.context() as patch:
+            patch.setattr("butler_core.tai.now", lambda: tai.datetime_to_tai(_LONG_AGO))
+            for batch_id in (committed, named):
+                registry.apply_batch(RawBatch(batch_id=batch_id))
+            registry.fence([fenced])
+        (late,) = _old_ids(1)  # made long ago, committed just now
+        recent = RawBatch()
+        registry.apply_batch(RawBatch(batch_id=late))
+        registry.apply_batch(recent)
+        ids = [committed, named, fenced, late, recent.batch_id]
+        for forgotten in (1, 0):
+            assert registry.forget_outcomes(_LONG_AGO + timedelta(days=1), keep=[named]) == forgotten
+            outcomes = registry.outcomes(ids)
+            assert [outcomes[batch_id] for batch_id in ids] == [
+                BatchOutcome.UNKNOWN,
+                BatchOutcome.COMMITTED,
+                BatchOutcome.FENCED,
+                BatchOutcome.COMMITTED,
+                BatchOutcome.COMMITTED,
+            ]
+        assert registry.forget_outcomes(_LONG_AGO - timedelta(days=1)) == 0
+        assert registry.forget_outcomes(_LONG_AGO + timedelta(days=1)) == 1
 
     def test_preconditions_that_hold(self, world: RegistryWorld) -> None:
         (ref,) = world.put(world.ref())
