@@ -46,6 +46,7 @@ _VERBS: dict[str, tuple[str, str]] = {
     "query-dimension-records": ("query_dimension_records", "Show rows of a dimension element."),
     "query-collections": ("query_collections", "List collections."),
     "query-dataset-types": ("query_dataset_types", "List dataset types."),
+    "journals": ("journals", "List what is being written or removed, and what was interrupted."),
     "recover": ("recover", "Finish or take back what interrupted writers left."),
     "plugins": ("plugins", "List installed plugins."),
 }

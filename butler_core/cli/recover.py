@@ -23,7 +23,7 @@ def command(ctx: click.Context, root: str, dry_run: bool, as_json: bool) -> None
     Safe beside live writers, and to interrupt.  Ends with 7 if journals are damaged or foreign, so that they were left
     alone.
     """
-    with shown_progress() as progress, open_butler(root, writeable=True, progress=progress) as butler:
+    with shown_progress() as progress, open_butler(root, writeable=not dry_run, progress=progress) as butler:
         report = butler.recover(dry_run=dry_run)
     if as_json:
         print_facts(report.model_dump(mode="json"), as_json=True)
@@ -39,7 +39,10 @@ def command(ctx: click.Context, root: str, dry_run: bool, as_json: bool) -> None
         counts |= {"kept": report.kept, "deleted": report.deleted, "freed bytes": report.freed_bytes}
         print_facts(counts, as_json=False)
     if report.left_alone:
-        click.echo("remedy: Restore the journals that were left alone, or move them away.", err=True)
+        click.echo(
+            "remedy: See the problem of each journal that was left alone; docs/journals.md says what to do about it.",
+            err=True,
+        )
         ctx.exit(7)
 
 

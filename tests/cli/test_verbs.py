@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from click.testing import CliRunner, Result
 
 from butler_core import Butler
 from butler_core.cli.main import command
+from butler_core.errors import ForbiddenError
+from butler_core.testing.journal import new_journal
 from butler_core.testing.universe import testing_universe
+from butler_core.writer import identify_writer
 from tests.butler.conftest import populate
 
 Run = Callable[..., Result]
@@ -242,6 +246,42 @@ def test_dataset_types(root):
 def test_recover_with_nothing_to_do(summary):
     assert run_json("recover", summary)["finished"] == []
     assert "deleted" in run("recover", summary, "--dry-run").stdout
+
+
+def test_journals_says_what_is_open_and_whose(summary):
+    result = run("journals", summary)
+    assert (result.stdout, result.stderr) == ("", "No journal is open.\n")
+    assert run_json("journals", summary) == []
+    gone = identify_writer().model_copy(update={"process_start": 1})
+    elsewhere = gone.model_copy(update={"host": "elsewhere"})
+    with Butler(summary, writeable=True) as butler:
+        for writer in (identify_writer(), gone, elsewhere):
+            journal = new_journal(
+                "u/me/a", 2, writer=writer, datastore_id=butler._datastore.config.datastore_id
+            )
+            butler._datastore.journals.create(".butler/journals/u%2Fme%2Fa", journal)
+    (summary / "data/.butler/journals/u%2Fme%2Fa/20260101T000000Z-x.json").write_text("junk")
+    rows = run_json("journals", summary)
+    assert [row["writer_state"] for row in rows] == ["unknown", "alive", "gone", "unknown"]
+    damaged, alive, _, other = rows
+    assert "is no journal" in damaged["problem"]
+    assert (alive["writer"]["pid"], alive["run"], alive["kind"]) == (os.getpid(), "u/me/a", "write")
+    assert (alive["artifacts"], alive["size_bytes"], alive["outcome"]) == (2, None, "unknown")
+    assert other["writer"]["host"] == "elsewhere"
+    table = run("journals", summary).stdout
+    assert str(os.getpid()) in table
+    assert "is no journal" in table
+
+
+def test_nothing_is_opened_for_writing_to_say_what_would_be_recovered(summary):
+    config = summary / "data" / ".butler" / "journals"
+    before = sorted(config.rglob("*"))
+    with Butler(summary) as butler:
+        assert butler.recover(dry_run=True).deleted == 0
+        with pytest.raises(ForbiddenError):
+            butler.recover()
+    run("recover", summary, "--dry-run")
+    assert sorted(config.rglob("*")) == before
 
 
 def test_plugins_lists_and_checks():
