@@ -28,7 +28,6 @@ def identify_writer() -> WriterIdentity:
 
 @lru_cache(maxsize=4)
 def _identify(pid: int) -> WriterIdentity:
-    # By process ID, so that a forked child finds its own.
     stat = _read_stat(pid)
     return WriterIdentity(
         host=socket.gethostname(),
@@ -39,10 +38,15 @@ def _identify(pid: int) -> WriterIdentity:
     )
 
 
+# A child finds its own: in a PID namespace of its own it may even have its parent's number.
+os.register_at_fork(after_in_child=_identify.cache_clear)
+
+
 def find_writer_state(writer: WriterIdentity) -> WriterState:
     """Say whether a writer is gone.
 
-    That is proved only where its process ID still means the same: on its host, in its boot and its PID namespace.
+    That is proved only where its process ID still means the same: on its host, in its boot and its PID namespace, and where
+    /proc shows that namespace.
     """
     here = identify_writer()
     same_place = (writer.host, writer.boot_id, writer.pid_namespace) == (
@@ -101,7 +105,9 @@ def _boot_id() -> str:
 
 
 def _pid_namespace() -> str:
+    """Return its name; empty if /proc shows another one, where our process IDs are those of strangers."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        is_ours = os.readlink("/proc/self") == str(os.getpid())
+        return os.readlink("/proc/self/ns/pid") if is_ours else ""
     except OSError:
         return ""
