@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -138,7 +139,11 @@ class JournalConformance:
             journals.read(name)
 
     @pytest.mark.parametrize(
-        "artifact", ["../up", "/etc/passwd", "a/../../b", ".butler/journals/x", "file:///x", ""]
+        "artifact",
+        [
+            *("../up", "/etc/passwd", "a/../../b", "./a", "a//b", "a/", "", "."),
+            *(".butler/journals/x", "file:///x", "s3://bucket/x", "a\0b", "a\\..\\b", "x" * 2000),
+        ],
     )
     def test_entries_outside_the_root_are_told(self, journals: JournalStore, artifact: str) -> None:
         entry = JournalEntry(uuid=uuid4(), run="run", component=None, artifact=artifact, size_bytes=None)
@@ -172,6 +177,30 @@ class JournalConformance:
             thread.join()
         assert len(set(names)) == 20
         assert sorted(journals.list()) == sorted(names)
+
+    def test_listing_beside_writers_leaves_none_out(self, journals: JournalStore) -> None:
+        steady = [self.create(journals, new_journal(f"run/{n % 2}")) for n in range(5)]
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                journals.drop(self.create(journals, new_journal(f"run/{threading.get_ident() % 5}")))
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(50):
+                names = list(journals.list())
+                assert [name for name in names if name in steady] == steady
+                for name in names:
+                    with suppress(NotFoundError):
+                        journals.read(name)  # whole, if it is there
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert list(journals.list()) == steady
 
     def test_the_first_completion_wins(self, journals: JournalStore) -> None:
         batch_id = uuid4()
