@@ -16,6 +16,7 @@ from butler_core.contracts.journal import JournalStore
 from butler_core.contracts.reader import ForeignExportReader
 from butler_core.contracts.universe import UniverseProvider
 from butler_core.errors import ButlerError, InvalidInputError, NotFoundError, PluginError
+from butler_core.forks import guarded
 from butler_core.hookspecs import Backend, DatastoreBackend, RegistryBackend, StorageClassDescription
 from butler_core.installed import Announcement, Installed, PluginInfo, PluginKind
 from butler_core.models import lookup
@@ -39,7 +40,7 @@ class Plugins:
         self._installed: Installed | None = None
         self._descriptions: dict[tuple[str, str], Any] = {}
         self._opened: dict[tuple[str, str], Any] = {}
-        self._lock = threading.RLock()
+        self._lock = guarded(threading.RLock())
         self.storage_classes = StorageClasses(self)
         self.default_formatters = DefaultFormatters(self)
 

@@ -73,13 +73,6 @@ class Opening(DatastoreButler):
             self._cache, self._is_shared = ClientCache(self._opened.registry, self._opened.universe), False
         self._is_closed = False
         self._progress = progress
-        self._arguments = {
-            "collections": collections,
-            "run": run,
-            "writeable": self.is_writeable,
-            "infer_defaults": infer_defaults,
-            **kwargs,
-        }
         self.dimensions = self._opened.universe
         self._datastore = self._opened.datastore
         self._registry = self._opened.registry
@@ -203,7 +196,15 @@ class Opening(DatastoreButler):
             )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopen, (type(self), self._parts().config, self._arguments)
+        # Defaults as they were found, so that the copy has the same: what they were given by may say something else by now.
+        defaults: dict[str, Any] = {
+            "collections": self._defaults.collections,
+            "run": self._defaults.run,
+            "writeable": self.is_writeable,
+            "infer_defaults": False,
+            **self._defaults.data_id.required,
+        }
+        return _reopen, (type(self), self._parts().config, defaults)
 
     def __repr__(self) -> str:
         return f"Butler({self._opened.config.root!r}, collections={list(self.collections)}, run={self.run!r})"

@@ -2,16 +2,20 @@
 
 Idle connections are kept; there are as many as transactions were ever open at once, up to a limit.  Around a fork none is
 kept: the fork waits until no transaction is open, so that neither process ever uses, or closes, a connection of the other.
+Should one stay open for longer than a fork waits, the child may use no database: drivers keep books for all of a process,
+and those of its copy say that it holds locks which are its parent's.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+from butler_core.errors import UnavailableError
+from butler_core.forks import watch
 
 _IDLE_CONNECTIONS = 16
 _FORK_PATIENCE_SECONDS = 10.0
@@ -34,8 +38,7 @@ class Connections:
         self._make_gate()
         self._lent = 0
         self._era = 0  # connections lent in an earlier one are closed when they come back
-        with _one_fork:
-            _all.add(self)
+        watch(self)
         weakref.finalize(self, _close_all, self._idle)
 
     def _make_gate(self) -> None:
@@ -54,6 +57,7 @@ class Connections:
         if connection is not None:
             return connection, era
         try:
+            _check_usable()
             return self._connect(), era
         except BaseException:
             with self._gate:
@@ -101,45 +105,24 @@ class Connections:
         self._gate.release()
 
     def after_fork_in_child(self) -> None:
-        """Start afresh; a connection that another thread had not given back in time is left as it is."""
+        """Start afresh; a connection that another thread had not given back in time is left as it is, and no other opened."""
+        global _is_spoiled
+        _is_spoiled = _is_spoiled or self._lent > 0
         self._make_gate()
         self._lent = 0
+
+
+_is_spoiled = False  # for good: whether this process was forked while a connection was in use
+
+
+def _check_usable() -> None:
+    if _is_spoiled:
+        raise UnavailableError(
+            "This process was forked while another thread of its parent had a transaction open, so it cannot use databases.",
+            remedy="Fork while no thread writes, or start processes by 'spawn' or 'forkserver'.",
+        )
 
 
 def _close_all(idle: deque[Any]) -> None:
     while idle:
         idle.pop().close()
-
-
-_all: weakref.WeakSet[Connections] = weakref.WeakSet()
-_forking: list[Connections] = []
-_one_fork = (
-    threading.Lock()
-)  # held around a fork: threads that fork at a time would undo each other's preparations
-
-
-def _before_fork() -> None:
-    _one_fork.acquire()
-    for connections in list(_all):
-        connections.before_fork()
-        _forking.append(connections)
-
-
-def _after_fork_in_parent() -> None:
-    for connections in _forking:
-        connections.after_fork_in_parent()
-    _forking.clear()
-    _one_fork.release()
-
-
-def _after_fork_in_child() -> None:
-    global _one_fork
-    for connections in _forking:
-        connections.after_fork_in_child()
-    _forking.clear()
-    _one_fork = threading.Lock()
-
-
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+from butler_core.forks import guarded
+
 _V = TypeVar("_V")
 
 
@@ -22,7 +24,7 @@ class LruCache(Generic[_V]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._values: OrderedDict[Hashable, _V] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = guarded(threading.Lock())
 
     def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
         """Return the value of a key, made if it is not there; two threads may both make it, one of them in vain."""

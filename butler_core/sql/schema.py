@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, SchemaItem
 from sqlalchemy.sql import quoted_name
 
 from butler_core.contracts.bridge import DatastoreBridge
+from butler_core.forks import guarded
 from butler_core.models.names import DimensionElementName, OpaqueTableName
 from butler_core.models.opaque import OpaqueTable
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
@@ -59,7 +60,7 @@ class Schema:
         )
         """Tables of the datastores' records."""
         self._group_tables: dict[str, sa.Table] = {}
-        self._lock = threading.Lock()
+        self._lock = guarded(threading.Lock())
 
     # -- fixed tables
 
