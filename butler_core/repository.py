@@ -385,9 +385,12 @@ def _read_template(
 def _make_directory(base: Path, undo: contextlib.ExitStack) -> None:
     """Make the root, and plan to empty it again: only what was made here, so only if it was empty before."""
     try:
-        if not base.exists():
+        missing = [path for path in (base, *base.parents) if not path.exists()]
+        if missing:
             base.mkdir(parents=True)
             undo.callback(_remove_tree, base, keep_root=False)
+            for path in missing:
+                _sync_directory(path.parent)
         elif not any(base.iterdir()):
             undo.callback(_remove_tree, base, keep_root=True)
         if not os.access(base, os.W_OK | os.X_OK):
@@ -426,16 +429,21 @@ def _write_config(target: Path, config: RepositoryConfig, *, keep_root: bool) ->
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(aside, target)
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync_directory(target.parent)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise UnavailableError(
             f"{target} cannot be written: {error}.", remedy="Check the directory."
         ) from error
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the entries of a directory outlive a power cut."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def look_up_label(index: Mapping[str, Uri], label: str) -> Uri:
