@@ -183,7 +183,14 @@ class Transactions:
         """
         entries = journal_entries(self._datastore, refs)
         with _Running(batch):
-            journals = self._open_journals(batch, "remove", entries, journal_paths)
+            try:
+                journals = self._open_journals(batch, "remove", entries, journal_paths)
+            except UnavailableError as error:
+                error.add_note(
+                    "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
+                    "for each artifact, so free that much beside it first."
+                )
+                raise
             committed = self._commit(batch, (), journals)
             try:
                 delete_unreferenced(self._registry, self._datastore, batch, entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -174,6 +175,25 @@ def test_an_ingest_beside_a_leftover(butler: Butler, root: Path, tmp_path: Path)
     butler.ingest(FileDataset(tmp_path / "file.json", [ref]), transfer="copy")
     assert butler.recover().deleted == 1
     assert butler.get("summary", ID) == {"a": 1}
+
+
+def test_a_full_disk_refuses_a_removal_and_says_what_it_needs(
+    butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = butler.put({"a": 1}, "summary", ID)
+
+    def refuse(name: str, path: str) -> None:
+        if name in ("create", "mkdir"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_io, "step", refuse)
+        with pytest.raises(UnavailableError, match="No space left") as caught:
+            butler.unstore([stored])
+    assert any("room for its journal" in note for note in caught.value.__notes__)
+    assert butler.get(stored) == {"a": 1}
+    butler.unstore([stored])
+    assert (files_under(root), journals_under(root)) == ([], [])
 
 
 # -- for how long outcomes are kept
