@@ -28,7 +28,7 @@ from butler_posix import _io, plugin as posix
 from butler_posix._config import PosixDatastoreConfig
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
-from tests.butler.conftest import RUN
+from tests.butler.conftest import RUN, data_ids
 from tests.butler.test_consistency import plant
 from tests.butler.test_datasets import ID, files_under, journals_under
 
@@ -166,6 +166,56 @@ def test_a_leftover_blocks_nothing(butler: Butler, root: Path, step: str, left: 
     assert len(butler.recover().finished) == 3
     assert len(files_under(root)) == 1
     assert journals_under(root) == []
+
+
+def test_recoveries_at_a_time_beside_writers(butler: Butler, root: Path) -> None:
+    """Several processes recover the same journals, one of them is killed, and others put meanwhile."""
+    datastore = butler._datastore
+    leftovers = [new_uuid() for _ in range(40)]
+    for batch_id in leftovers:
+        leave(datastore, batch_id)
+
+    def recover_all() -> None:
+        with Butler(root, writeable=True) as mine:
+            for _ in range(5):
+                assert mine.recover().left_alone == ()
+
+    def recover_until_killed() -> None:
+        left = 30
+
+        def kill(name: str, path: str) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        _io.step = kill
+        recover_all()
+
+    def put_all(first: int) -> None:
+        for data_id in data_ids()[first : first + 8]:
+            butler.put({}, "summary", data_id)
+
+    works = [recover_all, recover_all, recover_until_killed, lambda: put_all(0), lambda: put_all(8)]
+    children = []
+    for work in works:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                work()
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(pid)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    assert codes == [0, 0, -signal.SIGKILL, 0, 0]
+    report = butler.recover()
+    assert (report.waiting, report.left_alone) == ((), ())
+    assert len(files_under(root)) == 16
+    assert journals_under(root) == []
+    assert len([butler.get(ref) for ref in butler.query_datasets("summary")]) == 16
+    assert set(butler._registry.outcomes(leftovers).values()) == {BatchOutcome.FENCED}
 
 
 def test_an_ingest_beside_a_leftover(butler: Butler, root: Path, tmp_path: Path) -> None:
