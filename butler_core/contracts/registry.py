@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from butler_core.models.names import (
     DimensionElementName,
     DimensionName,
     JournalPathMap,
+    OpaqueTableName,
 )
 from butler_core.models.opaque import OpaqueTableBatch
 
@@ -52,6 +53,15 @@ class Expansion(NamedTuple):
     """In input order; for existing ones, absent refs are left out."""
     journal_paths: JournalPathMap
     generation: int
+
+
+class ArtifactRecords(NamedTuple):
+    """One page of datastore records, in the order of their artifacts' names."""
+
+    rows: Sequence[tuple[Any, ...]]
+    """Each the artifact, the dataset's UUID, its RUN, and the columns asked for; an artifact has all of them on one page."""
+    next_after: ArtifactName | None
+    """What to go on behind; None if there is nothing more."""
 
 
 class RegistrySnapshot(BaseModel):
@@ -176,6 +186,38 @@ class Registry(ABC):
     @abstractmethod
     def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Return those artifacts that any record names, read from the primary."""
+
+    @abstractmethod
+    def records_by_artifact(
+        self,
+        table: OpaqueTableName,
+        columns: Sequence[ColumnName] = (),
+        *,
+        after: ArtifactName = "",
+        limit: int = 10_000,
+        collections: Collection[CollectionName] | None = None,
+        dataset_types: Collection[DatasetTypeName] | None = None,
+    ) -> ArtifactRecords:
+        """Read datastore records by artifact, page by page, from the primary.
+
+        A page may have no rows although there are more to come.  Raises `NotFoundError` for an unknown table, column,
+        collection or dataset type.
+
+        Parameters
+        ----------
+        table
+            Of the records; it names artifacts.
+        columns
+            Which of its columns to read besides.
+        after
+            The artifact behind which the page begins, by code points.
+        limit
+            How many artifacts to look at.
+        collections
+            Only datasets in one of these, chains with all that is in them; None: wherever they are.
+        dataset_types
+            Only datasets of these; None: of all.
+        """
 
     @abstractmethod
     def close(self) -> None:

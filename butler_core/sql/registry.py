@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from butler_core.contracts.bridge import DatastoreBridge
-from butler_core.contracts.registry import Expansion, QueryPage, Registry, RegistryInfo, RegistrySnapshot
+from butler_core.contracts.registry import (
+    ArtifactRecords,
+    Expansion,
+    QueryPage,
+    Registry,
+    RegistryInfo,
+    RegistrySnapshot,
+)
 from butler_core.errors import IncompatibleError
 from butler_core.expressions.query import QueryDescription
 from butler_core.models.batch import BatchResults, DatasetTypeRegistration, RawBatch
@@ -15,8 +22,16 @@ from butler_core.models.collection import CollectionInfo
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import BatchOutcome
-from butler_core.models.names import ArtifactName, DatastoreId
+from butler_core.models.names import (
+    ArtifactName,
+    CollectionName,
+    ColumnName,
+    DatasetTypeName,
+    DatastoreId,
+    OpaqueTableName,
+)
 from butler_core.models.universe import DimensionUniverse
+from butler_core.sql.artifact_records import read_artifact_records
 from butler_core.sql.catalog import Catalog
 from butler_core.sql.context import SqlContext, make_context
 from butler_core.sql.database import Database
@@ -160,6 +175,29 @@ class SqlRegistry(Registry):
         """Return those artifacts that any record names."""
         with self._context.database.read() as cursor:
             return self._context.opaque.referenced(cursor, datastore, list(artifacts))
+
+    def records_by_artifact(
+        self,
+        table: OpaqueTableName,
+        columns: Sequence[ColumnName] = (),
+        *,
+        after: ArtifactName = "",
+        limit: int = 10_000,
+        collections: Collection[CollectionName] | None = None,
+        dataset_types: Collection[DatasetTypeName] | None = None,
+    ) -> ArtifactRecords:
+        """Read datastore records by artifact: see `Registry.records_by_artifact`."""
+        with self._context.database.read() as cursor:
+            return read_artifact_records(
+                self._context,
+                cursor,
+                table,
+                columns,
+                after=after,
+                limit=limit,
+                collections=collections,
+                dataset_types=dataset_types,
+            )
 
     def close(self) -> None:
         """Release connections; may be called again."""

@@ -8,6 +8,7 @@ import pytest
 
 from butler_core.contracts.registry import Registry
 from butler_core.testing.bridge import PlainBridge
+from butler_core.testing.registry_artifacts import ArtifactRecordTests
 from butler_core.testing.registry_datasets import (
     AssociationTests,
     CertificationTests,
@@ -25,6 +26,7 @@ class RegistryConformance(
     CollectionTests,
     DatasetTests,
     RecordTests,
+    ArtifactRecordTests,
     AssociationTests,
     CertificationTests,
     BatchTests,
