@@ -17,6 +17,7 @@ from butler_core.models.file_dataset import FileDataset
 from butler_core.models.model_config import FROZEN
 from butler_core.models.names import (
     ArtifactName,
+    ChecksumAlgorithm,
     DatastoreId,
     InMemoryDataset,
     Parameters,
@@ -74,7 +75,7 @@ class ArtifactStat(NamedTuple):
     artifact: ArtifactName
     size_bytes: int
     checksum: str | None
-    """``algorithm:hex``, only if asked for."""
+    """``algorithm:hex``, only if asked for; None too of what has no content, such as a link that leads nowhere."""
     identity: str
     """Inode, generation or ETag: another one under the same name is another artifact."""
     modified: datetime | None
@@ -176,9 +177,40 @@ class Datastore(ABC):
 
     @abstractmethod
     def stat_artifacts(
-        self, artifacts: Iterable[ArtifactName] | None, *, checksums: bool = False
+        self,
+        artifacts: Iterable[ArtifactName] | None,
+        *,
+        checksums: ChecksumAlgorithm | None = None,
+        after: ArtifactName = "",
     ) -> Iterator[ArtifactStat]:
-        """Describe those that are there; None lists everything under the root except journals and staging."""
+        """Describe those that are there.
+
+        Parameters
+        ----------
+        artifacts
+            Which; absolute URIs too.  None lists everything under the root except journals, staging and what was set aside, in
+            the order of its names by code points.
+        checksums
+            Compute checksums by this algorithm.
+        after
+            Of a listing: only what comes behind this name.
+
+        Raises
+        ------
+        ForbiddenError, UnavailableError
+            If the store does not let one be looked at; those that are given after it are not looked at either.
+        """
+
+    @abstractmethod
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+        """Move artifacts, by name and, if given, identity, out of the way: nothing lists or reads them, and nothing is lost.
+
+        They keep their names, by which `bring_back` finds them.  Absent ones are fine; durable on return.
+        """
+
+    @abstractmethod
+    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Move what was set aside back to its place, if that is free; return what was moved.  Durable on return."""
 
     @abstractmethod
     def export(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from butler_core.contracts.datastore import DatastoreConfig
 from butler_core.files.templates import Template
-from butler_core.models.names import DatasetTypeName, DatastoreId, FormatterName, StorageClassName
+from butler_core.models.names import (
+    ChecksumAlgorithm,
+    DatasetTypeName,
+    DatastoreId,
+    FormatterName,
+    StorageClassName,
+)
 from butler_core.models.universe import DimensionUniverse
 
 
@@ -23,8 +29,15 @@ class FileDatastoreConfig(DatastoreConfig):
     """Who writes, by dataset type or else by storage class; ``default`` for all that no installed formatter offers to write."""
     write_parameters: dict[FormatterName, dict[str, Any]] = Field(default_factory=dict)
     """What formatters are told when they write."""
-    record_checksums: bool = False
-    """Whether records keep SHA-256 checksums, which costs reading every byte."""
+    checksum: Literal["none", "sha256", "blake3"] = "none"
+    """What checksums records keep of what is written or taken in; ``blake3`` needs ``butler-core[blake3]``."""
+    check_on_read: bool = False
+    """Whether what is read is compared with the checksum that its record has, if any."""
+
+    @property
+    def algorithm(self) -> ChecksumAlgorithm | None:
+        """What to compute checksums with; None: there are to be none."""
+        return None if self.checksum == "none" else self.checksum
 
     @field_validator("templates")
     @classmethod

@@ -18,9 +18,10 @@ from butler_core.contracts.formatter import ArtifactSink, Formatter
 from butler_core.contracts.journal import JournalStore
 from butler_core.errors import CorruptError, InvalidInputError
 from butler_core.files.bridge import FileBridge
+from butler_core.files.checksums import checksum_of, find_hash
 from butler_core.files.config import FileDatastoreConfig
 from butler_core.files.exporting import gather_files, part_of, transfer_files
-from butler_core.files.local import checksum_of, path_to_uri
+from butler_core.files.local import path_to_uri
 from butler_core.files.names import is_absolute
 from butler_core.files.reading import DatasetReader, find_records, records_of
 from butler_core.files.receiving import Incoming, find_files
@@ -30,6 +31,7 @@ from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import (
     ArtifactName,
+    ChecksumAlgorithm,
     FormatterName,
     InMemoryDataset,
     StorageClassName,
@@ -83,7 +85,11 @@ class FileDatastore(Datastore):
         self._table = bridge.table_name
         self._storage_classes = storage_classes
         self._get_formatter = get_formatter
-        self._reader = DatasetReader(store, self._table, storage_classes, get_formatter)
+        self._reader = DatasetReader(
+            store, self._table, storage_classes, get_formatter, check=config.check_on_read
+        )
+        if config.algorithm is not None:
+            find_hash(config.algorithm)  # say now, not at the first write, that a library is missing
 
     # -- reading
 
@@ -110,11 +116,15 @@ class FileDatastore(Datastore):
                 yield UriResult(index, part_of(ref, record), uri)
 
     def stat_artifacts(
-        self, artifacts: Iterable[ArtifactName] | None, *, checksums: bool = False
+        self,
+        artifacts: Iterable[ArtifactName] | None,
+        *,
+        checksums: ChecksumAlgorithm | None = None,
+        after: ArtifactName = "",
     ) -> Iterator[ArtifactStat]:
         """Describe artifacts: see `Datastore.stat_artifacts`."""
         if artifacts is None:
-            return self._store.list(checksums=checksums)
+            return self._store.list(checksums=checksums, after=after)
         return self._store.stat(artifacts, checksums=checksums)
 
     # -- writing
@@ -128,7 +138,7 @@ class FileDatastore(Datastore):
         batch: ArtifactBatch | None = None
         for obj, ref in arg:
             if batch is None:
-                batch = self._store.begin(batch_id, checksums=self.config.record_checksums)
+                batch = self._store.begin(batch_id, checksums=self.config.algorithm)
             record = self._predicted(ref)
             if record.artifact in written:
                 raise InvalidInputError(f"{ref} is given twice.", remedy="Give each dataset once.")
@@ -218,10 +228,10 @@ class FileDatastore(Datastore):
         self, incoming: Iterable[Incoming], offered: _Offered, record_validation_info: bool
     ) -> OpaqueTableBatch:
         records: dict[UUID, FileRecords] = {}
-        checksums = record_validation_info and self.config.record_checksums
+        algorithm = self.config.algorithm if record_validation_info else None
         for file, path, size in incoming:
             size_bytes = size if record_validation_info else None
-            checksum = checksum_of(path) if checksums else None
+            checksum = checksum_of(path, algorithm) if algorithm else None
             self._record(records, file, path_to_uri(path), size_bytes, checksum, offered)
         return self._complete(records.items())
 
@@ -236,8 +246,8 @@ class FileDatastore(Datastore):
         records: dict[UUID, FileRecords] = {}
         if not incoming:
             return self._complete(())
-        checksums = record_validation_info and self.config.record_checksums
-        batch = self._store.begin(batch_id, checksums=checksums)
+        algorithm = self.config.algorithm if record_validation_info else None
+        batch = self._store.begin(batch_id, checksums=algorithm)
         for file, path, _ in incoming:
             artifacts = {self._predicted(ref).artifact for ref in file.refs}
             if len(artifacts) > 1:
@@ -300,6 +310,14 @@ class FileDatastore(Datastore):
                 )
         self._store.bar(batch_id)
         self._store.delete(doomed)
+
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+        """Move artifacts out of the way: see `Datastore.set_aside`."""
+        self._store.set_aside(artifacts)
+
+    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Move what was set aside back: see `Datastore.bring_back`."""
+        return self._store.bring_back(artifacts)
 
     def export(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
 from butler_core.errors import ButlerError, CorruptError, ForbiddenError, InvalidInputError, UnavailableError
+from butler_core.files.checksums import algorithm_of, checksum_of_bytes, checksum_of_stream
 from butler_core.models.names import Uri, UriExpression
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*+")
@@ -42,17 +42,6 @@ def uri_to_path(uri: UriExpression) -> str:
     return unquote(text.partition("://")[2][len(parts.netloc) :], errors="surrogateescape")
 
 
-def checksum_of(path: str) -> str:
-    """Return a file's checksum, as ``algorithm:hex``."""
-    with open(path, "rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-
-
-def checksum_of_bytes(data: bytes) -> str:
-    """Return the checksum that `checksum_of` would, of the file's content."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def explain(error: OSError, doing: str, path: str) -> ButlerError:
     """Return the error of ours that says what an operating system's error means for the user."""
     problem = f"Cannot {doing} {path}: {error.strerror or error}."
@@ -80,12 +69,22 @@ class LocalSource:
         How long it must be; None: nobody knows.
     member
         Which part is wanted, for the formatter to find.
+    checksum
+        What checksum its content must have; None: whatever it has.
     """
 
-    __slots__ = ("_artifact", "_path", "_size", "member")
+    __slots__ = ("_artifact", "_checksum", "_path", "_size", "member")
 
-    def __init__(self, path: str, artifact: str, size_bytes: int | None, member: str | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        artifact: str,
+        size_bytes: int | None,
+        member: str | None,
+        checksum: str | None = None,
+    ) -> None:
         self._path = path
+        self._checksum = checksum
         self._artifact = artifact
         self._size = size_bytes
         self.member = member
@@ -112,11 +111,13 @@ class LocalSource:
                 data = os.read(descriptor, size + 1)
                 if len(data) != size:
                     data = self._read_on(descriptor, data, size)
-                return data
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise self._unreadable(error) from error
+        if self._checksum is not None:
+            self._compare(checksum_of_bytes(data, algorithm_of(self._checksum)))
+        return data
 
     def _read_on(self, descriptor: int, data: bytes, size: int) -> bytes:
         """Read what one call did not bring, as it may for more than two gigabytes."""
@@ -137,7 +138,32 @@ class LocalSource:
         if self._size is not None and (found := os.fstat(stream.fileno()).st_size) != self._size:
             stream.close()
             raise self._wrong_size(found)
+        if self._checksum is not None:
+            self._check_stream(stream)
         return stream
+
+    def _check_stream(self, stream: BinaryIO) -> None:
+        """Read all of a stream, and go back to where it begins: a formatter may read it in any order, or only in part."""
+        try:
+            self._compare(checksum_of_stream(stream, algorithm_of(self._checksum or "")))
+            stream.seek(0)
+            self._checksum = None  # once is enough, however often a formatter opens it
+        except OSError as error:
+            stream.close()
+            raise self._unreadable(error) from error
+        except ButlerError:
+            stream.close()
+            raise
+
+    def _compare(self, found: str) -> None:
+        if found != self._checksum:
+            raise CorruptError(
+                f"Artifact {self._artifact!r} ({self._path}) has checksum {found}, but {self._checksum} is recorded.",
+                remedy="Restore the file from a copy, or give the dataset up: butler.unstore([ref]).",
+                artifact=self._artifact,
+                checksum=found,
+                expected=self._checksum,
+            )
 
     @contextmanager
     def local_path(self) -> Iterator[str]:

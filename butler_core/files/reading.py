@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from butler_core.contracts.formatter import Formatter
+from butler_core.contracts.formatter import ArtifactSource, Formatter
 from butler_core.errors import CorruptError, DatasetNotStoredError, InvalidInputError
 from butler_core.files.records import FileRecord, FileRecords, as_records
 from butler_core.files.store import ArtifactStore
@@ -61,6 +61,8 @@ class DatasetReader:
         All of them, by name.
     get_formatter
         Returns a formatter by its registered name: nothing else is ever imported because a record names it.
+    check
+        Whether to compare what is read with its recorded checksum.
     """
 
     def __init__(
@@ -69,7 +71,10 @@ class DatasetReader:
         table: OpaqueTableName,
         storage_classes: Mapping[StorageClassName, StorageClass],
         get_formatter: Callable[[FormatterName], Formatter],
+        *,
+        check: bool = False,
     ) -> None:
+        self._check = check
         self._store = store
         self._table = table
         self._storage_classes = storage_classes
@@ -93,6 +98,11 @@ class DatasetReader:
             remedy="Read one of these, or the whole dataset, and compute it from that.",
         )
 
+    def _source(self, record: FileRecord) -> ArtifactSource:
+        if self._check and record.checksum is not None:
+            return self._store.source(record.artifact, record.size_bytes, record.member, record.checksum)
+        return self._store.source(record.artifact, record.size_bytes, record.member)
+
     def _stored_class(self, ref: DatasetRef, record: FileRecord) -> StorageClass:
         if record.storage_class == ref.dataset_type.storage_class_name:
             return ref.dataset_type.storage_class
@@ -110,7 +120,7 @@ class DatasetReader:
         self, ref: DatasetRef, record: FileRecord, stored: StorageClass, parameters: Parameters | None
     ) -> InMemoryDataset:
         formatter = self._get_formatter(record.formatter)
-        source = self._store.source(record.artifact, record.size_bytes, record.member)
+        source = self._source(record)
         if parameters:
             check_parameters(stored, parameters)
             known = {
@@ -139,7 +149,7 @@ class DatasetReader:
             for name, value in (parameters or {}).items()
             if name in formatter.abilities.parameters
         }
-        source = self._store.source(record.artifact, record.size_bytes, record.member)
+        source = self._source(record)
         obj = wanted.coerce(formatter.read(source, ref, component=component, parameters=known or None))
         return _apply(
             wanted, obj, {name: value for name, value in (parameters or {}).items() if name not in known}

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from butler_core.contracts.datastore import ArtifactStat
 from butler_core.contracts.formatter import ArtifactSink, ArtifactSource
-from butler_core.models.names import ArtifactName, Uri
+from butler_core.models.names import ArtifactName, ChecksumAlgorithm, Uri
 
 AdoptMode: TypeAlias = Literal["copy", "move", "hardlink", "link", "symlink", "relsymlink"]
 """How a file becomes an artifact.  ``move`` leaves the source for later; ``link`` is a hard link, else a symbolic one."""
@@ -65,18 +65,25 @@ class ArtifactStore(ABC):
     """Where it is, as an absolute URI without a slash at the end."""
 
     @abstractmethod
-    def begin(self, batch_id: UUID, *, checksums: bool = False) -> ArtifactBatch:
-        """Begin to write for a batch.  Raises `BatchFencedError` if the batch was barred."""
+    def begin(self, batch_id: UUID, *, checksums: ChecksumAlgorithm | None = None) -> ArtifactBatch:
+        """Begin to write for a batch, with checksums if an algorithm is given.  Raises `BatchFencedError` if it was barred."""
 
     @abstractmethod
     def bar(self, batch_id: UUID) -> None:
         """See to it that the batch's writer, wherever it is, makes no artifact any more; remove what it wrote aside."""
 
     @abstractmethod
-    def source(self, artifact: ArtifactName, size_bytes: int | None, member: str | None) -> ArtifactSource:
+    def source(
+        self,
+        artifact: ArtifactName,
+        size_bytes: int | None,
+        member: str | None,
+        checksum: str | None = None,
+    ) -> ArtifactSource:
         """Return an artifact to read from; nothing is opened yet.
 
-        What it returns raises `CorruptError` if the artifact is not there, or not as long as ``size_bytes``; both name it.
+        What it returns raises `CorruptError` if the artifact is not there, not as long as ``size_bytes``, or has another
+        checksum than this one; all name it.
         """
 
     @abstractmethod
@@ -84,12 +91,24 @@ class ArtifactStore(ABC):
         """Delete by name and, if given, identity; absent ones are fine.  Durable on return."""
 
     @abstractmethod
-    def stat(self, artifacts: Iterable[ArtifactName], *, checksums: bool = False) -> Iterator[ArtifactStat]:
+    def stat(
+        self, artifacts: Iterable[ArtifactName], *, checksums: ChecksumAlgorithm | None = None
+    ) -> Iterator[ArtifactStat]:
         """Describe those that are there."""
 
     @abstractmethod
-    def list(self, *, checksums: bool = False) -> Iterator[ArtifactStat]:
-        """Describe everything under the root except journals and staging."""
+    def list(
+        self, *, checksums: ChecksumAlgorithm | None = None, after: ArtifactName = ""
+    ) -> Iterator[ArtifactStat]:
+        """Describe everything under the root except journals, staging and what was set aside, sorted, from behind a name on."""
+
+    @abstractmethod
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+        """Move artifacts out of the way: see `butler_core.contracts.datastore.Datastore.set_aside`."""
+
+    @abstractmethod
+    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Move what was set aside back: see `butler_core.contracts.datastore.Datastore.bring_back`."""
 
     @abstractmethod
     def uri(self, artifact: ArtifactName) -> Uri:

@@ -47,6 +47,8 @@ TransferMode: TypeAlias = Literal[
 """How files get into a datastore.  ``direct``: they stay where they are and are not ours."""
 Durability: TypeAlias = Literal["power-loss", "process"]
 """What a finished write survives."""
+ChecksumAlgorithm: TypeAlias = Literal["sha256", "blake3"]
+"""What checksums can be computed with."""
 SignAction: TypeAlias = Literal["get", "put", "delete"]
 Progress: TypeAlias = Callable[[str, int, int | None], None]
 """Told the operation, what is done, and the total if known; may be called from any thread."""

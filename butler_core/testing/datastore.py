@@ -24,6 +24,7 @@ from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import ArtifactName, TransferMode, Uri
 from butler_core.testing.datasets import begin, make_refs, put
+from butler_core.testing.datastore_upkeep import UpkeepTests
 
 CONTENTS: dict[str, list[Any]] = {
     "StructuredDataDict": [{}, {"b": [1, 2.5, None, True], "a": {"é": "\n\"'"}}],
@@ -34,7 +35,7 @@ CONTENTS: dict[str, list[Any]] = {
 """Objects that must come back as they are, by storage class."""
 
 
-class DatastoreConformance:
+class DatastoreConformance(UpkeepTests):
     """Subclass it in a test module, supply the fixture ``datastore`` and the methods that follow, and inherit every test."""
 
     @pytest.fixture
@@ -281,8 +282,8 @@ class DatastoreConformance:
         self._need(datastore.abilities.has_artifacts)
         refs = put(datastore, ["content"], make_refs(1, "Text"), uuid4())
         (artifact,) = self._artifacts(datastore, refs)
-        listed: list[ArtifactStat] = list(datastore.stat_artifacts(None, checksums=True))
-        assert list(datastore.stat_artifacts([artifact, f"{artifact}x", "a/b"], checksums=True)) == listed
+        listed: list[ArtifactStat] = list(datastore.stat_artifacts(None, checksums="sha256"))
+        assert list(datastore.stat_artifacts([artifact, f"{artifact}x", "a/b"], checksums="sha256")) == listed
         (stat,) = listed
         assert (stat.artifact, stat.size_bytes) == (artifact, 7)
         assert stat.checksum == "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"

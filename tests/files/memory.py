@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 import threading
@@ -22,6 +21,7 @@ from butler_core.errors import (
     NotFoundError,
 )
 from butler_core.files.bridge import FileBridge, FormatterChoices
+from butler_core.files.checksums import algorithm_of, checksum_of_bytes
 from butler_core.files.config import FileDatastoreConfig
 from butler_core.files.datastore import FileDatastore
 from butler_core.files.local import LocalSource, uri_to_path
@@ -29,14 +29,22 @@ from butler_core.files.names import check_artifact, is_absolute
 from butler_core.files.store import AdoptMode, ArtifactBatch, ArtifactStore, Written
 from butler_core.hookspecs import OpenContext
 from butler_core.models.journal import Journal
+from butler_core.models.names import ChecksumAlgorithm
 from butler_core.testing.formatter import MemorySink, MemorySource
 
 
 class _Source(MemorySource):
     """Finds its bytes when they are asked for."""
 
-    def __init__(self, store: MemoryStore, artifact: str, size_bytes: int | None, member: str | None) -> None:
-        self._store, self._artifact, self._size = store, artifact, size_bytes
+    def __init__(
+        self,
+        store: MemoryStore,
+        artifact: str,
+        size_bytes: int | None,
+        member: str | None,
+        checksum: str | None,
+    ) -> None:
+        self._store, self._artifact, self._size, self._sum = store, artifact, size_bytes, checksum
         self.member = member
 
     @property
@@ -44,11 +52,13 @@ class _Source(MemorySource):
         data = self._store.artifacts.get(self._artifact)
         if data is None or self._size not in (None, len(data)):
             raise CorruptError(f"{self._artifact} is not there, or changed.")
+        if self._sum is not None and self._sum != checksum_of_bytes(data, algorithm_of(self._sum)):
+            raise CorruptError(f"{self._artifact} has another checksum.")
         return data
 
 
 class _Batch(ArtifactBatch):
-    def __init__(self, store: MemoryStore, batch_id: UUID, checksums: bool) -> None:
+    def __init__(self, store: MemoryStore, batch_id: UUID, checksums: ChecksumAlgorithm | None) -> None:
         self._store, self._batch_id, self._checksums = store, batch_id, checksums
         self._written: dict[str, bytes] = {}
 
@@ -62,7 +72,7 @@ class _Batch(ArtifactBatch):
 
     def _stage(self, artifact: str, data: bytes) -> Written:
         self._written[check_artifact(artifact)] = data
-        return Written(len(data), _checksum(data) if self._checksums else None)
+        return Written(len(data), checksum_of_bytes(data, self._checksums) if self._checksums else None)
 
     def publish(self) -> None:
         with self._store.lock:
@@ -79,6 +89,7 @@ class MemoryStore(ArtifactStore):
     def __init__(self) -> None:
         self.artifacts: dict[str, bytes] = {}
         self.generations: dict[str, int] = {}
+        self.lost: dict[str, bytes] = {}
         self.lock = threading.RLock()
         self._barred: set[UUID] = set()
         self._counter = itertools.count()
@@ -91,7 +102,7 @@ class MemoryStore(ArtifactStore):
         if batch_id in self._barred:
             raise BatchFencedError(f"{batch_id} was barred.")
 
-    def begin(self, batch_id: UUID, *, checksums: bool = False) -> ArtifactBatch:
+    def begin(self, batch_id: UUID, *, checksums: ChecksumAlgorithm | None = None) -> ArtifactBatch:
         self.check(batch_id)
         return _Batch(self, batch_id, checksums)
 
@@ -99,10 +110,12 @@ class MemoryStore(ArtifactStore):
         with self.lock:
             self._barred.add(batch_id)
 
-    def source(self, artifact: str, size_bytes: int | None, member: str | None) -> ArtifactSource:
+    def source(
+        self, artifact: str, size_bytes: int | None, member: str | None, checksum: str | None = None
+    ) -> ArtifactSource:
         if is_absolute(artifact):
-            return LocalSource(uri_to_path(artifact), artifact, size_bytes, member)
-        return _Source(self, check_artifact(artifact), size_bytes, member)
+            return LocalSource(uri_to_path(artifact), artifact, size_bytes, member, checksum)
+        return _Source(self, check_artifact(artifact), size_bytes, member, checksum)
 
     def delete(self, artifacts: Iterable[tuple[str, str | None]]) -> None:
         for artifact, identity in artifacts:
@@ -110,16 +123,32 @@ class MemoryStore(ArtifactStore):
             if identity is None or identity == str(found):
                 self.artifacts.pop(artifact, None)
 
-    def stat(self, artifacts: Iterable[str], *, checksums: bool = False) -> Iterator[ArtifactStat]:
+    def stat(
+        self, artifacts: Iterable[str], *, checksums: ChecksumAlgorithm | None = None
+    ) -> Iterator[ArtifactStat]:
         for artifact in artifacts:
             data = self.artifacts.get(check_artifact(artifact))
             if data is not None:
-                checksum = _checksum(data) if checksums else None
+                checksum = checksum_of_bytes(data, checksums) if checksums else None
                 identity = str(self.generations[artifact])
                 yield ArtifactStat(artifact, len(data), checksum, identity, datetime(2026, 1, 1, tzinfo=UTC))
 
-    def list(self, *, checksums: bool = False) -> Iterator[ArtifactStat]:
-        return self.stat(list(self.artifacts), checksums=checksums)
+    def list(self, *, checksums: ChecksumAlgorithm | None = None, after: str = "") -> Iterator[ArtifactStat]:
+        return self.stat(sorted(name for name in self.artifacts if name > after), checksums=checksums)
+
+    def set_aside(self, artifacts: Iterable[tuple[str, str | None]]) -> None:
+        with self.lock:
+            for artifact, identity in artifacts:
+                found = str(self.generations.get(check_artifact(artifact)))
+                if artifact in self.artifacts and identity in (None, found):
+                    self.lost[artifact] = self.artifacts.pop(artifact)
+
+    def bring_back(self, artifacts: Iterable[str]) -> set[str]:
+        with self.lock:
+            moved = {name for name in artifacts if name in self.lost and name not in self.artifacts}
+            for name in moved:
+                self.put(name, self.lost.pop(name))
+        return moved
 
     def uri(self, artifact: str) -> str:
         return f"{self.root}/{artifact}"
@@ -139,10 +168,6 @@ class MemoryStore(ArtifactStore):
 
     def close(self) -> None:
         pass
-
-
-def _checksum(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 class MemoryJournals(JournalStore):

@@ -280,7 +280,7 @@ def test_sizes_and_checksums_are_recorded_if_wanted(tmp_path: Path) -> None:
     file.write_bytes(b"content")
     checksum = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
     for recorded in (True, False):
-        datastore = open_memory(make_context("/nowhere"), record_checksums=recorded)
+        datastore = open_memory(make_context("/nowhere"), checksum="sha256" if recorded else "none")
         (ref,) = put(datastore, ["content"], make_refs(1, "Text"), uuid4())
         assert ref.datastore_records is not None
         assert ref.datastore_records["file_testing"][0].checksum == (checksum if recorded else None)
@@ -328,13 +328,13 @@ def test_a_path_is_recorded_in_normal_form(datastore: FileDatastore, tmp_path: P
         assert records["file_testing"][refs[0].uuid][0].artifact == (tmp_path / expected).as_uri()
 
 
-@pytest.mark.parametrize("key", ["templates", "formatters", "datastore_id", "record_checksums", "nonsense"])
+@pytest.mark.parametrize("key", ["templates", "formatters", "datastore_id", "checksum", "nonsense"])
 def test_a_bad_configuration_is_told(key: str) -> None:
     bad = {
         "templates": {"default": "{run"},
         "formatters": {"a": 1},
         "datastore_id": "a b",
-        "record_checksums": "x",
+        "checksum": "x",
     }
     with pytest.raises(ValidationError, match=key):
         FileDatastoreConfig.model_validate({"type": "x", key: bad.get(key, 1)})

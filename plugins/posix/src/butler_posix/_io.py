@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from typing import BinaryIO
 
+from butler_core.files.checksums import HashingWriter
+
 step: Callable[[str, str], None] | None = None
 """Told the name of each change and the path that it concerns, just before it is made."""
 
@@ -62,6 +64,13 @@ def open_new(path: str) -> BinaryIO:
     if step is not None:
         step("create", path)
     return open(path, "xb")
+
+
+def open_hashing(path: str, algorithm: str) -> HashingWriter:
+    """Open a new file for writing, which knows its checksum in the end."""
+    if step is not None:
+        step("create", path)
+    return HashingWriter(path, algorithm)
 
 
 def copy(source: str, target: str) -> None:

@@ -20,21 +20,22 @@ from butler_core.errors import (
     IncompatibleError,
     InternalError,
     InvalidInputError,
+    UnavailableError,
 )
+from butler_core.files.checksums import HashingWriter, checksum_of, checksum_of_bytes
 from butler_core.files.local import (
     LocalSource,
-    checksum_of,
-    checksum_of_bytes,
     explain,
     path_to_uri,
     uri_to_path,
 )
 from butler_core.files.names import RESERVED, check_artifact, extension_of, is_absolute
 from butler_core.files.store import AdoptMode, ArtifactBatch, ArtifactStore, Written
-from butler_core.models.names import ArtifactName, Uri
+from butler_core.models.names import ArtifactName, ChecksumAlgorithm, Uri
 from butler_posix import _io
 from butler_posix._adopt import adopt_file
 from butler_posix._directories import Directories, leads_out
+from butler_posix._moving import LOST, move_files, walk
 from butler_posix._staging import Staging, fenced
 
 # At the root of a repository whose datastore has no directory of its own.
@@ -46,11 +47,12 @@ _NOT_ARTIFACTS = frozenset(
 class PosixSink:
     """One artifact being written, in the staging directory."""
 
-    __slots__ = ("_checksums", "_path", "checksum", "size_bytes")
+    __slots__ = ("_checksums", "_path", "_writer", "checksum", "size_bytes")
 
-    def __init__(self, path: str, checksums: bool) -> None:
+    def __init__(self, path: str, checksums: ChecksumAlgorithm | None) -> None:
         self._path = path
         self._checksums = checksums
+        self._writer: HashingWriter | None = None
         self.size_bytes: int | None = None
         """None unless `write` was used."""
         self.checksum: str | None = None
@@ -60,11 +62,20 @@ class PosixSink:
         _io.write_new(self._path, data)
         self.size_bytes = len(data)
         if self._checksums:
-            self.checksum = checksum_of_bytes(data)
+            self.checksum = checksum_of_bytes(data, self._checksums)
 
     def open(self) -> BinaryIO:
         """Open it for writing."""
-        return _io.open_new(self._path)
+        if not self._checksums:
+            return _io.open_new(self._path)
+        self._writer = _io.open_hashing(self._path, self._checksums)
+        return self._writer
+
+    def find_checksum(self) -> str | None:
+        """Return the checksum of what was written, if it is wanted, without reading it again where that is possible."""
+        if not self._checksums:
+            return None
+        return checksum_of(self._path, self._checksums) if self._writer is None else self._writer.checksum()
 
     @contextmanager
     def local_path(self) -> Iterator[str]:
@@ -75,7 +86,9 @@ class PosixSink:
 class PosixBatch(ArtifactBatch):
     """The artifacts of one batch.  Made by `PosixStore.begin`."""
 
-    def __init__(self, store: PosixStore, batch_id: UUID, directory: str, checksums: bool) -> None:
+    def __init__(
+        self, store: PosixStore, batch_id: UUID, directory: str, checksums: ChecksumAlgorithm | None
+    ) -> None:
         self._store = store
         self._batch_id = batch_id
         self._directory = directory
@@ -95,7 +108,7 @@ class PosixBatch(ArtifactBatch):
         try:
             fill(sink)
             if sink.size_bytes is None:
-                return Written(os.stat(path).st_size, checksum_of(path) if self._checksums else None)
+                return Written(os.stat(path).st_size, sink.find_checksum())
             return Written(sink.size_bytes, sink.checksum)
         except FileNotFoundError as error:
             self._check_barred(error)
@@ -113,7 +126,7 @@ class PosixBatch(ArtifactBatch):
         try:
             adopt_file(path, staged, mode, f"{self._store.directories.root}/{artifact}")
             size_bytes = os.stat(path if os.path.islink(staged) else staged).st_size
-            return Written(size_bytes, checksum_of(path) if self._checksums else None)
+            return Written(size_bytes, checksum_of(path, self._checksums) if self._checksums else None)
         except FileNotFoundError as error:
             self._check_barred(error)
             raise InvalidInputError(
@@ -203,7 +216,7 @@ class PosixStore(ArtifactStore):
         """Gives the files that are written aside their names."""
         self._staging = staging
 
-    def begin(self, batch_id: UUID, *, checksums: bool = False) -> ArtifactBatch:
+    def begin(self, batch_id: UUID, *, checksums: ChecksumAlgorithm | None = None) -> ArtifactBatch:
         """Begin to write for a batch: see `ArtifactStore.begin`."""
         return PosixBatch(self, batch_id, self._staging.directory(batch_id), checksums)
 
@@ -211,14 +224,20 @@ class PosixStore(ArtifactStore):
         """Take away the batch's staging directory: see `ArtifactStore.bar`."""
         self._staging.bar(batch_id)
 
-    def source(self, artifact: ArtifactName, size_bytes: int | None, member: str | None) -> ArtifactSource:
+    def source(
+        self,
+        artifact: ArtifactName,
+        size_bytes: int | None,
+        member: str | None,
+        checksum: str | None = None,
+    ) -> ArtifactSource:
         """Return an artifact to read from: see `ArtifactStore.source`."""
         if is_absolute(artifact):
-            return LocalSource(_local(artifact), artifact, size_bytes, member)
+            return LocalSource(_local(artifact), artifact, size_bytes, member, checksum)
         directory = check_artifact(artifact).rpartition("/")[0]
         if not self.directories.is_inside(directory):
             raise leads_out(artifact, self.directories.root)
-        return LocalSource(f"{self.directories.root}/{artifact}", artifact, size_bytes, member)
+        return LocalSource(f"{self.directories.root}/{artifact}", artifact, size_bytes, member, checksum)
 
     def delete(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
         """Delete by name and identity: see `ArtifactStore.delete`."""
@@ -249,7 +268,9 @@ class PosixStore(ArtifactStore):
         except OSError as error:
             raise explain(error, "delete", path) from error
 
-    def stat(self, artifacts: Iterable[ArtifactName], *, checksums: bool = False) -> Iterator[ArtifactStat]:
+    def stat(
+        self, artifacts: Iterable[ArtifactName], *, checksums: ChecksumAlgorithm | None = None
+    ) -> Iterator[ArtifactStat]:
         """Describe those that are there: see `ArtifactStore.stat`."""
         for artifact in artifacts:
             if is_absolute(artifact):
@@ -267,29 +288,41 @@ class PosixStore(ArtifactStore):
             except OSError as error:
                 raise explain(error, "look at", path) from error
 
-    def list(self, *, checksums: bool = False) -> Iterator[ArtifactStat]:
-        """Describe everything: see `ArtifactStore.list`."""
-        todo = [""]
-        while todo:
-            directory = todo.pop()
+    def list(
+        self, *, checksums: ChecksumAlgorithm | None = None, after: ArtifactName = ""
+    ) -> Iterator[ArtifactStat]:
+        """Describe everything: see `ArtifactStore.list`.
+
+        Raises `UnavailableError` if the root is no datastore's directory: then its file system is not mounted.
+        """
+        root = self.directories.root
+        if not os.path.isdir(f"{root}/{RESERVED}"):
+            raise UnavailableError(
+                f"{root} has no directory {RESERVED}, so it is not where the datastore's files are.",
+                remedy="Check that its file system is mounted.",
+                path=root,
+            )
+        for name, entry in walk(root, after, _NOT_ARTIFACTS):
             try:
-                with os.scandir(f"{self.directories.root}/{directory}") as entries:
-                    found = list(entries)
+                yield _describe(name, entry.path, entry.stat(follow_symlinks=False), checksums)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise explain(error, "list", f"{self.directories.root}/{directory}") from error
-            for entry in found:
-                name = f"{directory}/{entry.name}" if directory else entry.name
-                if name in _NOT_ARTIFACTS:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(name)
-                    continue
-                try:
-                    yield _describe(name, entry.path, entry.stat(follow_symlinks=False), checksums)
-                except FileNotFoundError:
-                    continue
+                raise explain(error, "look at", entry.path) from error
+
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+        """Move artifacts out of the way: see `ArtifactStore.set_aside`."""
+        wanted = [
+            (check_artifact(artifact), identity)
+            for artifact, identity in artifacts
+            if artifact not in _NOT_ARTIFACTS
+        ]
+        move_files(self.directories, "", LOST, wanted, _identity)
+
+    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+        """Move what was set aside back: see `ArtifactStore.bring_back`."""
+        wanted = [(check_artifact(artifact), None) for artifact in artifacts]
+        return move_files(self.directories, LOST, "", wanted, _identity)
 
     def uri(self, artifact: ArtifactName) -> Uri:
         """Return an artifact's absolute URI."""
@@ -341,15 +374,17 @@ def _identity(status: os.stat_result) -> str:
     return f"{status.st_dev:x}:{status.st_ino:x}:{status.st_size:x}:{status.st_mtime_ns:x}"
 
 
-def _describe(artifact: ArtifactName, path: str, status: os.stat_result, checksums: bool) -> ArtifactStat:
+def _describe(
+    artifact: ArtifactName, path: str, status: os.stat_result, checksums: ChecksumAlgorithm | None
+) -> ArtifactStat:
     """Describe a file; a symbolic link by what it points to, with 0 bytes if that is not there."""
     size_bytes, checksum, is_dangling = status.st_size, None, False
     if stat.S_ISLNK(status.st_mode):
         try:
             size_bytes = os.stat(path).st_size
         except OSError:
-            size_bytes, checksums, is_dangling = 0, False, True
+            size_bytes, checksums, is_dangling = 0, None, True
     if checksums:
-        checksum = checksum_of(path)
+        checksum = checksum_of(path, checksums)
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     return ArtifactStat(artifact, size_bytes, checksum, _identity(status), modified, is_dangling)

@@ -1,0 +1,148 @@
+"""Going through a tree of files in the order of their names, and moving files of it aside and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from butler_core.errors import ConflictError
+from butler_core.files.local import explain
+from butler_core.files.names import RESERVED
+from butler_core.models.names import ArtifactName
+from butler_posix import _io
+from butler_posix._directories import Directories
+
+LOST = f"{RESERVED}/lost"
+"""Where files are that were set aside, under the names that they had."""
+
+
+def walk(
+    root: str, after: ArtifactName, hidden: Collection[ArtifactName]
+) -> Iterator[tuple[ArtifactName, os.DirEntry[str]]]:
+    """Yield everything below a root that is no directory, in the order of names by code points.
+
+    Parameters
+    ----------
+    root
+        Absolute.
+    after
+        Only what comes behind this name; directories that cannot have any such are not read.
+    hidden
+        What is passed over, with all that is in it.
+    """
+    pending = [_sorted(root, "")]
+    while pending:
+        for key, entry in pending[-1]:
+            if key.rstrip("/") in hidden:
+                continue
+            if key.endswith("/"):
+                if key > after or after.startswith(key):
+                    pending.append(_sorted(root, key))
+                    break
+            elif key > after:
+                yield key, entry
+        else:
+            pending.pop()
+
+
+def _sorted(root: str, directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Return what is in a directory, by name; those of directories end with a slash, as what is in them sorts."""
+    path = f"{root}/{directory}"
+    try:
+        with os.scandir(path) as entries:
+            found = [
+                (
+                    f"{directory}{entry.name}/"
+                    if entry.is_dir(follow_symlinks=False)
+                    else directory + entry.name,
+                    entry,
+                )
+                for entry in entries
+            ]
+    except FileNotFoundError:
+        return iter(())  # was removed meanwhile
+    except OSError as error:
+        raise explain(error, "list", path) from error
+    return iter(sorted(found, key=lambda each: each[0]))
+
+
+def move_files(
+    directories: Directories,
+    source: str,
+    target: str,
+    artifacts: Iterable[tuple[ArtifactName, str | None]],
+    identify: Callable[[os.stat_result], str],
+) -> set[ArtifactName]:
+    """Move files from below one directory to below another, where they keep their names; nothing is replaced.
+
+    Each is linked before it is unlinked: if that is interrupted, it is in both places, and moving it again ends it.
+
+    Parameters
+    ----------
+    directories
+        The directories below the root.
+    source, target
+        Directories, relative to the root.
+    artifacts
+        Names, and identities of those that must not be others by now; absent ones are passed over.
+    identify
+        Returns a file's identity.
+
+    Returns
+    -------
+    set
+        The names of what was moved.
+
+    Raises
+    ------
+    ConflictError
+        If there is another file of the name in the target.
+    """
+    moved: set[ArtifactName] = set()
+    changed: set[str] = set()
+    try:
+        for artifact, identity in artifacts:
+            old, new = _join(source, artifact), _join(target, artifact)
+            if _move(directories, old, new, identity, identify):
+                moved.add(artifact)
+                changed |= {old.rpartition("/")[0], new.rpartition("/")[0]}
+    finally:
+        directories.sync(sorted(changed))
+    return moved
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def _move(
+    directories: Directories,
+    old: str,
+    new: str,
+    identity: str | None,
+    identify: Callable[[os.stat_result], str],
+) -> bool:
+    path, target = f"{directories.root}/{old}", f"{directories.root}/{new}"
+    if not directories.is_inside_now(old.rpartition("/")[0]):
+        return False  # so it is no artifact of ours
+    try:
+        status = os.lstat(path)
+        if identity is not None and identify(status) != identity:
+            return False
+        directories.prepare(new.rpartition("/")[0])
+        try:
+            _io.link(path, target)
+        except FileExistsError as error:
+            there = os.lstat(target)
+            if (there.st_dev, there.st_ino) != (status.st_dev, status.st_ino):
+                raise ConflictError(
+                    f"{path} cannot be moved to {target}: there is another file of that name.",
+                    remedy="Compare the two, and remove the one that is not wanted.",
+                    path=target,
+                ) from error
+        _io.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise explain(error, f"move to {target}", path) from error
+    return True
