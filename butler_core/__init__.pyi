@@ -41,7 +41,14 @@ from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import WriterIdentity
 from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
 from butler_core.models.record import DimensionRecord
-from butler_core.models.reports import JournalInfo, RecoveryReport, RepositoryInfo, TransferReport
+from butler_core.models.reports import (
+    JournalInfo,
+    RecoveryReport,
+    RepositoryInfo,
+    TransferReport,
+    VerificationFinding,
+    VerificationReport,
+)
 from butler_core.models.results import DatasetExistence, GetResult, SyncResult, SyncStatus, UriResult
 from butler_core.models.storage_class import StorageClass
 from butler_core.models.timespan import Timespan
@@ -118,6 +125,8 @@ __all__ = [
     "Timespan",
     "TransferReport",
     "UriResult",
+    "VerificationFinding",
+    "VerificationReport",
     "WriterIdentity",
     "__version__",
     "columns",

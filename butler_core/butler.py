@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from butler_core import recovery, repository, transfers
+from butler_core.aliases import DatasetTypePattern
 from butler_core.butler_methods.finding import Finding
 from butler_core.butler_methods.reading import Reading
 from butler_core.butler_methods.writing import Writing
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.config import RepositoryConfig
 from butler_core.models.names import (
+    CollectionPattern,
     Durability,
     TransferMode,
     Uri,
     UriExpression,
 )
-from butler_core.models.reports import JournalInfo, RecoveryReport, TransferReport
+from butler_core.models.reports import JournalInfo, RecoveryReport, TransferReport, VerificationReport
 from butler_core.models.universe import DimensionUniverse
+from butler_core.verification.asking import Gathering, make_scope
+from butler_core.verification.mending import Mender
+from butler_core.verification.verifier import Verifier, VerifyOptions
 
 
 class Butler(Reading, Finding, Writing):
@@ -184,3 +189,57 @@ class Butler(Reading, Finding, Writing):
         if not dry_run:
             self._check_writeable()
         return recovery.recover(self._registry, (self._datastore,), dry_run=dry_run)
+
+    def verify(
+        self,
+        collections: CollectionPattern = ...,
+        dataset_types: DatasetTypePattern = ...,
+        *,
+        sample: float = 1.0,
+        checksums: bool = False,
+        repair: bool = False,
+        workers: int | None = None,
+        resume: str | None = None,
+    ) -> VerificationReport:
+        """Compare artifacts, journals and records both ways; safe beside live writers.
+
+        Parameters
+        ----------
+        collections, dataset_types
+            Only datasets of these; artifacts that no record names are looked for only if both are ``...``.
+        sample
+            Fraction of the datasets, always the same ones.
+        checksums
+            Read all bytes that have a recorded checksum.
+        repair
+            Mend what loses nothing: recover abandoned journals, set aside what nothing knows of, bring back what is missed.
+        workers
+            Threads that look at artifacts; None: as many as suit this machine.
+        resume
+            Token of an earlier report, which had so many findings that it stopped; other arguments as there.
+        """
+        if repair:
+            self._check_writeable()
+        parts = self.verify_in_parts(collections, dataset_types, sample, checksums, workers, resume)
+        report = Gathering().take(parts)
+        return self.repair(report) if repair else report
+
+    def verify_in_parts(
+        self,
+        collections: CollectionPattern = ...,
+        dataset_types: DatasetTypePattern = ...,
+        sample: float = 1.0,
+        checksums: bool = False,
+        workers: int | None = None,
+        resume: str | None = None,
+    ) -> Iterator[VerificationReport]:
+        """Verify part by part, for whoever wants to show findings as they come, or to stop: see `verify`."""
+        parts = self._parts()
+        scope = make_scope(self._cache.refresh(), collections, dataset_types, self.collections)
+        options = VerifyOptions(scope, sample, checksums, workers)
+        return Verifier(parts.registry, parts.datastore, options, self._progress).run(resume)
+
+    def repair(self, report: VerificationReport) -> VerificationReport:
+        """Mend what a report says, as far as nothing is lost by it: see `verify`."""
+        self._check_writeable()
+        return Mender(self._registry, self._datastore, self._transactions).mend(report)

@@ -203,6 +203,24 @@ class Transactions:
                 ) from error
         return committed.answer()
 
+    def bring_back(self, entries: Sequence[JournalEntry]) -> set[ArtifactName]:
+        """Bring back artifacts that were set aside although records name them; return those that came back.
+
+        Nothing is committed; but a removal may go on beside this, and whichever of the two is last, by then no record names the
+        artifact: then it is deleted.
+        """
+        batch = RawBatch()
+        names = list(dict.fromkeys(entry.artifact for entry in entries))
+        bridge = self._datastore.bridge
+        paths = {bridge.datastore_id: bridge.journal_paths(dict.fromkeys(entry.run for entry in entries))}
+        with _running(batch):
+            journals = self._open_journals(batch, "remove", entries, paths)
+            self._registry.fence([batch.batch_id])
+            found = self._datastore.bring_back(names)
+            delete_unreferenced(self._registry, self._datastore, batch, entries)
+            self._drop(journals)
+        return found
+
     # -- steps
 
     def _open_journals(

@@ -12,6 +12,7 @@ Exit codes, for scripts:
 6   not allowed
 7   stored content is missing or damaged
 8   versions do not fit, or a plugin is missing or broken
+9   ``butler verify`` found something that is not mended
 130 interrupted (Ctrl-C)
 === =======================================================================
 """
@@ -47,6 +48,7 @@ _VERBS: dict[str, tuple[str, str]] = {
     "query-collections": ("query_collections", "List collections."),
     "query-dataset-types": ("query_dataset_types", "List dataset types."),
     "journals": ("journals", "List what is being written or removed, and what was interrupted."),
+    "verify": ("verify", "Compare files, journals and registry, and mend what can be."),
     "recover": ("recover", "Finish or take back what interrupted writers left."),
     "plugins": ("plugins", "List installed plugins."),
 }
@@ -206,7 +208,7 @@ def command(traceback: bool) -> None:
     data ID, such as: instrument=HSC visit=903334 detector=16
 
     Exit codes: 1 general, 2 invalid input, 3 not found, 4 conflict, 5 unavailable, 6 forbidden, 7 corrupt, 8 incompatible or
-    plugin, 130 interrupted.
+    plugin, 9 findings of verify, 130 interrupted.
     """
 
 

@@ -23,6 +23,7 @@ _MAX_ACCEPTED = 1024
 _MAX_EXTENSION = 32
 _SAFE = "+,=@~"  # beside letters, digits, and "_.-" which `quote` always keeps
 _DOTS = re.compile(r"(?:^|(?<=/))\.")
+_TOKEN = re.compile(r"_[a-z2-7]{16}(?:\.[^/]*)?\Z")
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_+-]+)*")
 _COMPRESSION = frozenset((".gz", ".bz2", ".xz", ".zst", ".fz", ".lz4"))
 # What we make ourselves: the quick test.
@@ -110,6 +111,11 @@ def extension_of(path: str) -> str:
             head, extension = more, f".{before}{extension}"
     good = head and not head.endswith("/") and len(extension) <= _MAX_EXTENSION
     return extension if good and _EXTENSION.fullmatch(extension) else ""
+
+
+def has_token(artifact: ArtifactName) -> bool:
+    """Whether a name has a batch's token where names that we make have it."""
+    return _TOKEN.search(artifact) is not None
 
 
 def is_absolute(artifact: ArtifactName) -> bool:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from butler_core.models.journal import BatchOutcome, WriterIdentity
 from butler_core.models.model_config import FROZEN
-from butler_core.models.names import CollectionName, DatastoreId, Durability
+from butler_core.models.names import ArtifactName, CollectionName, DatastoreId, Durability
 
 
 class TransferReport(BaseModel):
@@ -63,6 +63,38 @@ class RecoveryReport(BaseModel):
     """Artifacts that some record names."""
     deleted: int = 0
     freed_bytes: int | None = 0
+
+
+class VerificationFinding(BaseModel):
+    """Something that is not as it should be."""
+
+    model_config = FROZEN
+
+    kind: Literal["missing", "unknown", "size", "checksum", "journal", "unreadable"]
+    """``missing``: records name an artifact that is not there.  ``unknown``: neither records nor journals name it.  ``size``,
+    ``checksum``: it is not what was recorded.  ``journal``: one that its writer will not end.  ``unreadable``: the store
+    does not let it be looked at."""
+    datastore: DatastoreId
+    artifact: ArtifactName
+    """Of a journal, its name."""
+    uuids: tuple[UUID, ...]
+    """The datasets in it."""
+    detail: str
+    repaired: bool
+
+
+class VerificationReport(BaseModel):
+    """What a verification found."""
+
+    model_config = FROZEN
+
+    findings: tuple[VerificationFinding, ...]
+    checked: int
+    """Artifacts that were compared."""
+    checked_bytes: int
+    """How long they are."""
+    resume: str | None
+    """Token to go on with; None when done."""
 
 
 class RepositoryInfo(BaseModel):

@@ -19,6 +19,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from butler_core.aliases import (
+    ArtifactName,
     CollectionDocumentation,
     CollectionName,
     CollectionPattern,
@@ -460,6 +461,20 @@ class RecoveryReport(BaseModel):
     kept: int = 0
     deleted: int = 0
     freed_bytes: int | None = 0
+
+class VerificationFinding(BaseModel):
+    kind: Literal["missing", "unknown", "size", "checksum", "journal", "unreadable"]
+    datastore: DatastoreId
+    artifact: ArtifactName
+    uuids: tuple[UUID, ...]
+    detail: str
+    repaired: bool
+
+class VerificationReport(BaseModel):
+    findings: tuple[VerificationFinding, ...]
+    checked: int
+    checked_bytes: int
+    resume: str | None
 
 class RepositoryInfo(BaseModel):
     repository_id: UUID
@@ -940,6 +955,17 @@ class Butler(DatastoreButler):
     ) -> TransferReport: ...
     def journals(self) -> list[JournalInfo]: ...
     def recover(self, *, dry_run: bool = False) -> RecoveryReport: ...
+    def verify(
+        self,
+        collections: CollectionPattern = ...,
+        dataset_types: DatasetTypePattern = ...,
+        *,
+        sample: float = 1.0,
+        checksums: bool = False,
+        repair: bool = False,
+        workers: int | None = None,
+        resume: str | None = None,
+    ) -> VerificationReport: ...
 
 class DeferredDatasetHandle:
     ref: DatasetRef

@@ -35,6 +35,7 @@ PUBLIC = {*butler_core.__all__, *ERRORS}
 
 # What modules of the core and of plugins use of these classes besides.  Users are not promised it.
 INTERNAL: Mapping[str, set[str]] = {
+    "Butler": {"repair", "verify_in_parts"},
     "ButlerError": {"from_dict", "to_dict"},
     "DataCoordinate": {"from_full", "from_required", "full_values", "required_values", "values"},
     "DatasetRef": {"required_values", "uuid_bytes", "with_data_id", "with_datastore_records"},

@@ -1,0 +1,1 @@
+"""Verification: artifacts, journals and records compared both ways, and what differs mended where that loses nothing."""
