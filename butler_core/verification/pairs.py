@@ -16,9 +16,6 @@ from butler_core.contracts.registry import Registry
 from butler_core.models.names import ArtifactName, CollectionName, DatasetTypeName, OpaqueTableName
 from butler_core.models.opaque import OpaqueTable
 
-PAGE = 4000
-"""How many artifacts are in memory at a time."""
-
 
 class Scope(NamedTuple):
     """Which datasets count; None: all."""
@@ -63,9 +60,9 @@ class Pair(NamedTuple):
 
 
 def read_recorded(
-    registry: Registry, bridge: DatastoreBridge, scope: Scope, *, after: ArtifactName = "", page: int = PAGE
+    registry: Registry, bridge: DatastoreBridge, scope: Scope, *, after: ArtifactName, page: int
 ) -> Iterator[Recorded]:
-    """Read records by artifact, in the order of the artifacts' names, from behind ``after`` on."""
+    """Read records by artifact, in the order of the artifacts' names, from behind ``after`` on, so many at a time."""
     streams = [
         _read_table(registry, name, table, scope, after, page)
         for name, table in bridge.tables.items()

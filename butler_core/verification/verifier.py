@@ -22,7 +22,10 @@ from butler_core.models.reports import VerificationFinding, VerificationReport
 from butler_core.recovery import recover
 from butler_core.verification.confirming import confirm_unknown, find_recorded
 from butler_core.verification.looking import look
-from butler_core.verification.pairs import PAGE, Pair, Scope, is_sampled, pair, read_recorded
+from butler_core.verification.pairs import Pair, Scope, is_sampled, pair, read_recorded
+
+PAGE = 4000
+"""How many artifacts are in memory at a time."""
 
 _Kind: TypeAlias = Literal["missing", "unknown", "size", "checksum", "journal", "unreadable"]
 
@@ -107,7 +110,7 @@ class Verifier:
 
     def _pairs(self, after: ArtifactName) -> Iterator[Pair]:
         scope = self._options.scope
-        recorded = read_recorded(self._registry, self._datastore.bridge, scope, after=after)
+        recorded = read_recorded(self._registry, self._datastore.bridge, scope, after=after, page=PAGE)
         # What no record names belongs to no collection: it is looked for only where all of them count.
         listing = self._datastore.stat_artifacts(None, after=after) if scope.is_whole else iter(())
         return pair(listing, recorded)
@@ -129,6 +132,8 @@ class Verifier:
         recorded = [each for each in pairs if each.records]
         seen = look(self._datastore, self._threads, [each.artifact for each in recorded if not each.stat])
         stats = {each.artifact: each.stat for each in recorded if each.stat} | seen.stats
+        # A link that leads nowhere has nothing to read.
+        stats = {name: stat for name, stat in stats.items() if not stat.is_dangling}
         there = [each for each in recorded if each.artifact in stats]
         absent = [each for each in recorded if each.artifact not in stats]
         good: list[Pair] = []

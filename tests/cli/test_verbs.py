@@ -452,3 +452,54 @@ def test_an_unknown_dimension_value_leaves_no_run_behind(root, tmp_path, verb):
 def test_a_chain_is_not_offered_as_its_own_child(root):
     result = run("register-collection", root, "u/chain", "--children", "u/chains", code=3)
     assert "u/chain'" not in result.output.partition("remedy")[2]
+
+
+def test_verify_finds_and_mends(tmp_path, summary):
+    assert run_json("verify", summary)["findings"] == []
+    assert "checked  1" in run("verify", summary, "--checksums", "--workers", "2").stdout
+    (artifact,) = (path for path in (summary / "data").rglob("*.json") if ".butler" not in path.parts)
+    orphan = artifact.with_name("orphan_abcdefghijklmnop.json")
+    orphan.write_text("{}")
+    shown = run("verify", summary, code=9)
+    assert "unknown" in shown.stdout
+    assert "--repair" in shown.stderr
+    assert run("verify", summary, "-c", "u/me/a", "-d", "summary").stdout
+    mended = json.loads(run("verify", summary, "--repair", "--json").stdout)
+    assert [finding["repaired"] for finding in mended["findings"]] == [True]
+    assert not orphan.exists()
+    artifact.write_text("[]")
+    assert "bytes, but" in run("verify", summary, "--repair", code=9).stdout
+    assert "unstore" in run("verify", summary, "--sample", "1", code=9).stderr
+    artifact.unlink()
+    assert json.loads(run("verify", summary, "--json", code=9).stdout)["findings"][0]["kind"] == "missing"
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--sample", "0"], ["--sample", "2"], ["--workers", "0"], ["--resume", "x"]]
+)
+def test_verify_refuses_what_makes_no_sense(summary, wrong):
+    assert "error: " in run("verify", summary, *wrong, code=2).stderr
+
+
+def test_an_interrupted_verify_shows_what_it_found(summary, monkeypatch):
+    (artifact,) = (path for path in (summary / "data").rglob("*.json") if ".butler" not in path.parts)
+    run(
+        "put", summary, "summary", artifact, "instrument=Cam", "exposure=101", "detector=2", "--run", "u/me/a"
+    )
+    artifact.unlink()
+    real = Butler.verify_in_parts
+
+    def interrupted(*arguments: Any) -> Any:
+        for number, part in enumerate(real(*arguments)):
+            yield part
+            if number == 1:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("butler_core.verification.verifier.PAGE", 1)
+        patch.setattr(Butler, "verify_in_parts", interrupted)
+        stopped = run("verify", summary, "--repair", code=130)
+    assert "missing" in stopped.stdout
+    token = stopped.stderr.split("--resume ")[1].split()[0]
+    rest = json.loads(run("verify", summary, "--resume", token, "--json").stdout)
+    assert (rest["checked"], rest["findings"]) == (1, [])
