@@ -7,14 +7,19 @@ import shutil
 import threading
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from butler_core import Butler, FileDataset
 from butler_core.errors import DatasetExistsError
+from butler_core.models.journal import JOURNAL_VERSION, Journal, JournalEntry
 from butler_core.testing.universe import testing_universe
+from butler_core.verification.confirming import confirm_unknown
+from butler_core.writer import identify_writer
 from butler_posix import _io
 from tests.butler.conftest import RUN, data_ids, populate
 from tests.butler.test_datasets import files_under
@@ -199,6 +204,69 @@ def test_an_operation_that_sleeps_anywhere_and_ends_anywhere_within_a_verificati
             break
     assert i > 5
     assert combinations > 20 / stride
+
+
+def test_a_removal_that_begins_after_the_journals_were_read(
+    prepared: Butler, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has dropped the records when they are read, and sleeps before it deletes the artifacts, which are looked at again."""
+    seen = list(prepared._datastore.stat_artifacts(None))
+    removal = Paused(
+        root, tmp_path, unstore, 3
+    )  # apply_batch has two steps, and then it asks what it may delete
+    real = prepared._datastore.journals.list
+    lists = []
+
+    def list_first() -> Any:
+        found = list(real())
+        lists.append(found)
+        if len(lists) == 1:
+            monkeypatch.setattr(_io, "step", None)
+            assert removal.start()
+        return iter(found)
+
+    monkeypatch.setattr(prepared._datastore.journals, "list", list_first)
+    assert confirm_unknown(prepared._registry, prepared._datastore, seen).stats == []
+    assert len(files_under(root)) == 2
+    assert [len(names) for names in lists] == [0, 1]
+    removal.finish()
+    assert files_under(root) == []
+
+
+def test_a_removal_between_records_and_artifacts(prepared: Butler, root: Path) -> None:
+    real = prepared._datastore.stat_artifacts
+    calls = []
+
+    def stat_artifacts(artifacts: Any, **options: Any) -> Any:
+        if not calls:
+            with Butler(root, writeable=True) as other:
+                unstore(other, root)
+        calls.append(artifacts)
+        return real(artifacts, **options)
+
+    prepared._datastore.stat_artifacts = stat_artifacts  # type: ignore[method-assign]
+    assert found(prepared.verify(RUN)) == []
+    assert len(calls[0]) == 2
+    assert files_under(root) == []
+
+
+def test_stems_of_a_graph_are_known(prepared: Butler, root: Path) -> None:
+    batch_id = uuid4()
+    for name in ("graph/1_abcdefghijklmnop_try.json", "graph/2_abcdefghijklmnop.json"):
+        add(root, name)
+    entry = JournalEntry(uuid=uuid4(), run=RUN, component=None, artifact="graph/1_", size_bytes=None)
+    journal = Journal(
+        version=JOURNAL_VERSION,
+        batch_id=batch_id,
+        datastore_id=prepared._datastore.bridge.datastore_id,
+        kind="graph",
+        writer=identify_writer(),
+        begun=datetime.now(UTC),
+        entries=(entry,),
+    )
+    prepared._datastore.journals.create(prepared._datastore.bridge.journal_paths([RUN])[RUN], journal)
+    unknown = [finding.artifact for finding in prepared.verify().findings if finding.kind == "unknown"]
+    assert unknown == ["graph/2_abcdefghijklmnop.json"]
 
 
 # -- killed while it mends
