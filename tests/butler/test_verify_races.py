@@ -211,6 +211,7 @@ def test_a_removal_that_begins_after_the_journals_were_read(
 ) -> None:
     """It has dropped the records when they are read, and sleeps before it deletes the artifacts, which are looked at again."""
     seen = list(prepared._datastore.stat_artifacts(None))
+    assert confirm_unknown(prepared._registry, prepared._datastore, seen).stats == []
     removal = Paused(
         root, tmp_path, unstore, 3
     )  # apply_batch has two steps, and then it asks what it may delete
@@ -235,7 +236,7 @@ def test_a_removal_that_begins_after_the_journals_were_read(
 
 def test_a_removal_between_records_and_artifacts(prepared: Butler, root: Path) -> None:
     real = prepared._datastore.stat_artifacts
-    calls = []
+    calls: list[Any] = []
 
     def stat_artifacts(artifacts: Any, **options: Any) -> Any:
         if not calls:
