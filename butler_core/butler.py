@@ -21,9 +21,6 @@ from butler_core.models.names import (
 )
 from butler_core.models.reports import JournalInfo, RecoveryReport, TransferReport, VerificationReport
 from butler_core.models.universe import DimensionUniverse
-from butler_core.verification.asking import Gathering, make_scope
-from butler_core.verification.mending import Mender
-from butler_core.verification.verifier import Verifier, VerifyOptions
 
 
 class Butler(Reading, Finding, Writing):
@@ -218,6 +215,9 @@ class Butler(Reading, Finding, Writing):
         resume
             Token of an earlier report, which had so many findings that it stopped; other arguments as there.
         """
+        # Imported where they are needed, here and below: few who open a butler verify anything.
+        from butler_core.verification.asking import Gathering
+
         if repair:
             self._check_writeable()
         parts = self.verify_in_parts(collections, dataset_types, sample, checksums, workers, resume)
@@ -234,6 +234,9 @@ class Butler(Reading, Finding, Writing):
         resume: str | None = None,
     ) -> Iterator[VerificationReport]:
         """Verify part by part, for whoever wants to show findings as they come, or to stop: see `verify`."""
+        from butler_core.verification.asking import make_scope
+        from butler_core.verification.verifier import Verifier, VerifyOptions
+
         parts = self._parts()
         scope = make_scope(self._cache.refresh(), collections, dataset_types, self.collections)
         options = VerifyOptions(scope, sample, checksums, workers)
@@ -241,5 +244,7 @@ class Butler(Reading, Finding, Writing):
 
     def repair(self, report: VerificationReport) -> VerificationReport:
         """Mend what a report says, as far as nothing is lost by it: see `verify`."""
+        from butler_core.verification.mending import Mender
+
         self._check_writeable()
         return Mender(self._registry, self._datastore, self._transactions).mend(report)
