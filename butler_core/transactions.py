@@ -213,7 +213,7 @@ class Transactions:
         names = list(dict.fromkeys(entry.artifact for entry in entries))
         bridge = self._datastore.bridge
         paths = {bridge.datastore_id: bridge.journal_paths(dict.fromkeys(entry.run for entry in entries))}
-        with _running(batch):
+        with _Running(batch):
             journals = self._open_journals(batch, "remove", entries, paths)
             self._registry.fence([batch.batch_id])
             found = self._datastore.bring_back(names)
