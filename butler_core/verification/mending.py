@@ -53,7 +53,7 @@ class Mender:
         for finding in report.findings:
             by_kind.setdefault(finding.kind, []).append(finding.artifact)
         if "journal" in by_kind:
-            finished = {info.name for info in recover(self._registry, self._datastore).finished}
+            finished = {info.name for info in recover(self._registry, (self._datastore,)).finished}
             answers |= {
                 ("journal", name): (True, "Recovered.") for name in by_kind["journal"] if name in finished
             }

@@ -118,7 +118,7 @@ class Verifier:
     # -- journals
 
     def _check_journals(self) -> Iterator[VerificationFinding]:
-        found = recover(self._registry, self._datastore, dry_run=True)
+        found = recover(self._registry, (self._datastore,), dry_run=True)
         for info in found.finished:
             detail = f"Its writer is gone; {info.artifacts} artifacts wait for 'butler recover'."
             yield self._finding("journal", info.name, (), detail)

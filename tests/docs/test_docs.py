@@ -155,6 +155,8 @@ def test_the_page_on_journals_is_true(tmp_path: Path, monkeypatch: pytest.Monkey
     assert fields_of(json.loads(written[0])) == documented
     monkeypatch.chdir(tmp_path)
     run_shell(shell)
+
+
 def test_the_page_on_verifying_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = PROJECT / "docs" / "verifying.md"
@@ -182,8 +184,14 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_run_or_has_nothing_to_run() -> None:
-    run = {"README.md", "journals.md", "threads-and-processes.md", "tutorial.md", "universes.md"}
-    run = {"README.md", "tutorial.md", "universes.md", "verifying.md"}
+    run = {
+        "README.md",
+        "journals.md",
+        "threads-and-processes.md",
+        "tutorial.md",
+        "universes.md",
+        "verifying.md",
+    }
     for page in PAGES:
         kinds = {block.language for block in blocks(page)} & {"python", "yaml"}
         assert page.name in run or not kinds, (
