@@ -1,0 +1,229 @@
+"""The writes that a crash may interrupt: what each needs, and what it does.
+
+What must hold afterwards is not said here.  It follows from running an operation undisturbed: a batch leaves all as it was
+before, or all as it is then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from butler_core import discovery
+from butler_core.butler import Butler
+from butler_core.models.batch import CollectionRegistration, RawBatch
+from butler_core.models.collection import CollectionType
+from butler_core.models.export import RawBatchExport
+from butler_core.models.file_dataset import FileDataset
+from butler_core.models.names import TransferMode
+from butler_core.models.universe import DimensionUniverse
+from butler_core.testing.small_repository import RUN, data_ids, populate
+from butler_core.testing.system_calls import fork, wait
+
+MANY = 20
+TAGGED = "u/test/tagged"
+_NEW = data_ids()[2 : 2 + MANY]
+_EXIT_KILLED = 66
+
+
+class Operation(ABC):
+    """One write, in a repository with two stored datasets and three files beside it."""
+
+    name: ClassVar[str]
+    batches: ClassVar[int] = 1
+    """In how many batches it is done: with more than one, a part of what it does may be left."""
+
+    def prepare(self, butler: Butler, files: Path) -> None:  # noqa: B027 (most need nothing else)
+        """Make what else it needs, once."""
+
+    @abstractmethod
+    def act(self, butler: Butler, files: Path) -> object:
+        """Do it."""
+
+
+def prepare_repository(butler: Butler, files: Path) -> None:
+    """Make what every operation finds: two datasets of ``summary`` in `RUN`, tagged, and ``file0.json`` to ``file2.json``."""
+    populate(butler)
+    butler.register_collection(TAGGED, CollectionType.TAGGED)
+    for number in (0, 1):
+        butler.put({"old": number}, "summary", data_ids()[number])
+    for number in range(3):
+        (files / f"file{number}.json").write_text(json.dumps({"file": number}))
+
+
+class Put(Operation):
+    """One dataset, the first in a RUN of its own, so that all directories have to be made."""
+
+    name = "put"
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        butler.register_collection("u/test/new")
+
+    def act(self, butler: Butler, files: Path) -> object:
+        return butler.put({"new": 0}, "summary", _NEW[0], run="u/test/new")
+
+
+class PutMany(Operation):
+    """Twenty datasets in one batch."""
+
+    name = "put_many"
+
+    def act(self, butler: Butler, files: Path) -> object:
+        refs = butler.make_refs("summary", _NEW)
+        return butler.put_many([({"new": number}, ref) for number, ref in enumerate(refs)])
+
+
+def files_to_ingest(butler: Butler, files: Path) -> list[FileDataset]:
+    """Three files, the first with two datasets in it."""
+    refs = butler.make_refs("summary", _NEW[:4])
+    return [FileDataset(files / f"file{n}.json", refs[:2] if n == 0 else refs[n + 1]) for n in range(3)]
+
+
+class Ingest(Operation):
+    """Files with datasets; two share one."""
+
+    transfer: ClassVar[TransferMode]
+
+    def act(self, butler: Butler, files: Path) -> object:
+        return butler.ingest(*files_to_ingest(butler, files), transfer=self.transfer)
+
+
+class IngestCopy(Ingest):
+    """Copied in."""
+
+    name = "ingest-copy"
+    transfer = "copy"
+
+
+class IngestMove(Ingest):
+    """Moved in: a source goes after the commit only."""
+
+    name = "ingest-move"
+    transfer = "move"
+
+
+class IngestHardlink(Ingest):
+    """Linked in."""
+
+    name = "ingest-hardlink"
+    transfer = "hardlink"
+
+
+class IngestSymlink(Ingest):
+    """Pointed to from within."""
+
+    name = "ingest-symlink"
+    transfer = "symlink"
+
+
+class IngestDirect(Ingest):
+    """Left where they are."""
+
+    name = "ingest-direct"
+    transfer = "direct"
+
+
+class _Reader:
+    """Reads an export that is made when it is read."""
+
+    def __init__(self, butler: Butler, files: Path) -> None:
+        self._butler, self._files = butler, files
+
+    def read(self, path: str, universe: DimensionUniverse) -> Iterator[RawBatchExport]:
+        files = files_to_ingest(self._butler, self._files)
+        batch = RawBatch()
+        batch.collection_registrations["u/test/imported"] = CollectionRegistration(
+            name="u/test/imported", type=CollectionType.TAGGED
+        )
+        batch.dataset_insertions.include(ref for file in files for ref in file.refs)
+        named = {
+            os.path.basename(os.fspath(file.path)): (file.formatter, frozenset(ref.uuid for ref in file.refs))
+            for file in files
+        }
+        yield RawBatchExport(batch=batch, files=named)
+
+
+class Import(Operation):
+    """An export with files; definitions first, then the datasets."""
+
+    name = "import"
+    batches = 2
+
+    def act(self, butler: Butler, files: Path) -> object:
+        # Formats of exports are plugins' matter: whatever is installed, this one is read.
+        found = discovery.find_reader
+        discovery.find_reader = lambda path, header: _Reader(butler, files)  # type: ignore[assignment, return-value]
+        try:
+            return butler.import_(files / "file0.json", directory=files, transfer="copy")
+        finally:
+            discovery.find_reader = found
+
+
+class Unstore(Operation):
+    """Two datasets of two artifacts."""
+
+    name = "unstore"
+
+    def act(self, butler: Butler, files: Path) -> None:
+        butler.unstore(list(butler.query_datasets("summary", RUN)))
+
+
+class UnstoreShared(Operation):
+    """Two datasets in one after the other of which the first shares its artifact with a third that stays."""
+
+    name = "unstore-shared"
+    batches = 2
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        butler.ingest(*files_to_ingest(butler, files), transfer="copy")
+
+    def act(self, butler: Butler, files: Path) -> None:
+        for number in (2, 3):  # the last of the two takes the file along
+            ref = butler.resolve_dataset("summary", data_ids()[number])
+            butler.unstore([ref])
+
+
+def leave_behind(butler: Butler, files: Path, operation: Operation, step: str) -> None:
+    """Let a child begin an operation and die where ``step``, of the registry or the datastore, is called."""
+
+    def begin() -> None:
+        target = butler._registry if hasattr(butler._registry, step) else butler._datastore
+        setattr(target, step, lambda *_, **__: os._exit(_EXIT_KILLED))
+        operation.act(butler, files)
+
+    code = wait(fork(begin))
+    if code != _EXIT_KILLED:
+        raise AssertionError(f"{operation.name} ended with {code} instead of dying in {step}()")
+
+
+class Recover(Operation):
+    """What a put of twenty left that died before its commit, and an unstore that died after its own."""
+
+    name = "recover"
+    batches = 0
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        leave_behind(butler, files, PutMany(), "apply_batch")
+        leave_behind(butler, files, Unstore(), "delete_artifacts")
+
+    def act(self, butler: Butler, files: Path) -> object:
+        return butler.recover()
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Put(),
+    PutMany(),
+    IngestCopy(),
+    IngestMove(),
+    IngestHardlink(),
+    IngestSymlink(),
+    IngestDirect(),
+    Import(),
+    Unstore(),
+    UnstoreShared(),
+    Recover(),
+)
