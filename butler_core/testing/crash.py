@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from butler_core.butler import Butler
+from butler_core.errors import ButlerError
 from butler_core.models.names import Durability
 from butler_core.testing.crash_operations import OPERATIONS, Operation, prepare_repository
 from butler_core.testing.invariants import (
@@ -119,8 +120,13 @@ class Stage:
         reading, writing = os.pipe()
 
         def look() -> None:
-            problems = find_unaccounted(self._butler) + find_violations(self._butler)
-            problems += self._compare(describe_state(self._butler), finished)
+            problems = []
+            try:
+                problems += find_unaccounted(self._butler)
+                problems += find_violations(self._butler)
+                problems += self._compare(describe_state(self._butler), finished)
+            except ButlerError as error:
+                problems.append(f"looking at it fails: {error}")
             with os.fdopen(writing, "w") as pipe:
                 pipe.write("\0".join(problems))
 

@@ -188,10 +188,11 @@ class UnstoreShared(Operation):
 
 
 def leave_behind(butler: Butler, files: Path, operation: Operation, step: str) -> None:
-    """Let a child begin an operation and die where ``step``, of the registry or the datastore, is called."""
+    """Let a child begin an operation and die where ``step`` of registry, datastore or journals is called."""
 
     def begin() -> None:
-        target = butler._registry if hasattr(butler._registry, step) else butler._datastore
+        parts = (butler._registry, butler._datastore, butler._datastore.journals)
+        target = next(part for part in parts if hasattr(part, step))
         setattr(target, step, lambda *_, **__: os._exit(_EXIT_KILLED))
         operation.act(butler, files)
 
@@ -201,12 +202,15 @@ def leave_behind(butler: Butler, files: Path, operation: Operation, step: str) -
 
 
 class Recover(Operation):
-    """What a put of twenty left that died before its commit, and an unstore that died after its own."""
+    """What a put of twenty left that died before its commit, an unstore after its own, and a put whose journal stayed."""
 
     name = "recover"
     batches = 0
 
     def prepare(self, butler: Butler, files: Path) -> None:
+        put = Put()
+        put.prepare(butler, files)
+        leave_behind(butler, files, put, "drop")
         leave_behind(butler, files, PutMany(), "apply_batch")
         leave_behind(butler, files, Unstore(), "delete_artifacts")
 

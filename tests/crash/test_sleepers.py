@@ -1,0 +1,9 @@
+"""Writers to SQLite and a directory that sleep through their own recovery."""
+
+from __future__ import annotations
+
+from butler_core.testing.sleepers import Sleepers
+
+
+class TestSleepers(Sleepers):
+    """On the embedded defaults."""
