@@ -131,7 +131,11 @@ class Disk:
         if place is not None:
             entries, name = place[0].entries, place[1]
             assert entries is not None
-            self._change(call, path, place[0], lambda: entries.pop(name, None) and None)
+
+            def leave() -> None:
+                entries.pop(name, None)
+
+            self._change(call, path, place[0], leave)
 
     def _write(self, call: Call, node: _Node, offset: int, data: bytes) -> None:
         def write() -> None:

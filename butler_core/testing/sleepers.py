@@ -21,11 +21,12 @@ from butler_core.testing.system_calls import fork
 from butler_core.writer import WriterState
 
 _EXIT_KILLED = 66
-_STEPS_OF_WRITERS = {
+STEPS_OF_WRITERS = {
     "journals": ("create", "drop"),
     "datastore": ("put_many", "receive", "delete_artifacts"),
     "registry": ("apply_batch", "referenced"),
 }
+"""What a writer does that others can see, in the order in which it does that: for `before_each_step`."""
 _STEPS_OF_RECOVERY = {
     "journals": ("read", "drop"),
     "datastore": ("delete_artifacts", "stat_artifacts"),
@@ -68,7 +69,7 @@ class _Writer:
 
         def act() -> None:
             butler = stage.prepared(mutation)()
-            before_each_step(butler, _STEPS_OF_WRITERS, step)
+            before_each_step(butler, STEPS_OF_WRITERS, step)
             stage.act(butler)
 
         self._pid = fork(act)

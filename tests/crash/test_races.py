@@ -1,0 +1,9 @@
+"""Races on SQLite and a directory."""
+
+from __future__ import annotations
+
+from butler_core.testing.races import Races
+
+
+class TestRaces(Races):
+    """On the embedded defaults."""
