@@ -1,0 +1,9 @@
+"""Many processes on SQLite and a directory."""
+
+from __future__ import annotations
+
+from butler_core.testing.load import ManyProcesses
+
+
+class TestManyProcesses(ManyProcesses):
+    """On the embedded defaults."""
