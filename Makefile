@@ -3,7 +3,7 @@
 #
 #   make demo         a repository with real observations, to go on with
 #   make test         all tests but the slow ones
-#   make test-crash   kill processes at every system call that an operation makes
+#   make test-crash   kill processes at every system call that an operation makes, cut the power, race (needs strace)
 #   make test-all     every test, with more random examples
 #   make lint         format, lint, types, import contracts
 #   make bench        side by side with lsst-daf-butler, which gets an environment of its own
