@@ -10,10 +10,9 @@ from butler_core.testing.protocol.explorer import System, explore
 from butler_core.testing.protocol.guards import ALL, NAMES, Guards
 from butler_core.testing.protocol.leaving_out import LEFT_OUT, LeftOut
 from butler_core.testing.protocol.recovering import Recover
-from butler_core.testing.protocol.scenarios import SCENARIOS, D
+from butler_core.testing.protocol.scenarios import SCENARIOS, D, put
 from butler_core.testing.protocol.verifying import ORDER, Verify
 from butler_core.testing.protocol.world import Stores
-from butler_core.testing.protocol.writing import Write
 
 SIZES = range(50, 100_000)
 """Fewer states: some process cannot do what it should.  More: too slow for every run of the tests."""
@@ -49,14 +48,14 @@ def test_each_guard_is_left_out_once() -> None:
 @pytest.mark.parametrize("order", list(permutations(ORDER)), ids="-".join)
 def test_only_one_reading_order_is_safe(order: tuple[str, ...]) -> None:
     guards = ALL.without("reading_order")
-    system = System([Write("put", guards, D), Verify("verify", guards, order)], Stores())
+    system = System([put("put", guards, D), Verify("verify", guards, order)], Stores())
     assert explore(system).kind == ("" if order == ORDER else "LOST")
 
 
 @pytest.mark.parametrize("guards", [ALL.without("fence", "self_fence"), ALL.without("self_fence")])
 def test_a_wrong_answer_is_found(guards: Guards) -> None:
     # With no recovery beside it nothing is lost but the answer.
-    system = System([Write("put", guards, D)], Stores())
+    system = System([put("put", guards, D)], Stores())
     assert explore(system).kind in ("LOST", "FALSE FAILURE")
 
 
@@ -74,6 +73,6 @@ def test_a_journal_that_is_never_dropped_is_found() -> None:
         def _after_delete(self, final: bool) -> str:
             return "leave"
 
-    system = System([Write("put", ALL, D)], Stores())
+    system = System([put("put", ALL, D)], Stores())
     system.last_recovery = Lazy
     assert explore(system).kind == "NOT CLEAN"

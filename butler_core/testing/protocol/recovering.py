@@ -63,19 +63,19 @@ class Recover(Program):
         for journal in sorted(view.stores.journals):
             if self.only not in (None, journal):
                 continue
-            if self.guards.own_names and journal.kind == "write" and self.guards.token:
-                foreign = [name for name in journal.names if not name.endswith(f".{journal.writer}")]
-                if foreign:
-                    yield Move(
-                        "journals.read",
-                        "names what is not its own: leaves it",
-                        view.stores,
-                        *self._next(left),
-                    )
-                    continue
-            then = "seal" if journal.kind == "graph" and self.guards.sealed else "look"
             what = f"of {journal.writer}, for {journal.run}"
+            if self.guards.own_names and self._is_foreign(journal):
+                # It is reported, and never obeyed.
+                yield Move("journals.read", what, view.stores, *self._next(left))
+                continue
+            then = "seal" if journal.kind == "graph" and self.guards.sealed else "look"
             yield Move("journals.read", what, view.stores, then, (left, journal))
+
+    def _is_foreign(self, journal: Journal) -> bool:
+        """Whether a write's journal names what its batch cannot have written."""
+        if journal.kind != "write" or not self.guards.token:
+            return False
+        return not all(name.endswith(f".{journal.writer}") for name in journal.names)
 
     def seal(self, view: View, left: int, journal: Journal) -> Iterator[Move]:
         """Let no attempt of a graph begin any more."""
@@ -115,7 +115,7 @@ class Recover(Program):
 
     def fence(self, view: View, left: int, journal: Journal, final: bool) -> Iterator[Move]:
         """`Registry.fence`: the key decides between the batch's commit and this."""
-        stores, then = view.stores, "bar" if self.can_bar and self.guards.bar else "identify"
+        stores, then = view.stores, "bar" if self.guards.bar else "identify"
         memory = (left, journal, final)
         if not self.guards.fence or not self.guards.fence_first:
             yield Move("registry.outcomes", "looks only", stores, then, memory)
@@ -127,9 +127,11 @@ class Recover(Program):
 
     def bar(self, view: View, left: int, journal: Journal, final: bool) -> Iterator[Move]:
         """`Datastore.delete_artifacts` of nothing: the writer can make nothing any more."""
-        stores = view.stores.add(barred=[journal.writer])
-        what = f"bars {journal.writer}"
+        stores, what = self._barred(view.stores, journal), f"bars {journal.writer}"
         yield Move("datastore.delete_artifacts", what, stores, "identify", (left, journal, final))
+
+    def _barred(self, stores: Stores, journal: Journal) -> Stores:
+        return stores.add(barred=[journal.writer]) if self.can_bar and self.guards.bar else stores
 
     def identify(self, view: View, left: int, journal: Journal, final: bool) -> Iterator[Move]:
         """Where names are reused: `Datastore.stat_artifacts`, then what other journals name, before records."""
@@ -170,11 +172,11 @@ class Recover(Program):
         what = f"unreferenced: {', '.join(doomed)}" if doomed else "all are referenced"
         if found is None:
             memory: Memory = (left, journal, final, doomed)
-            then = "stat" if doomed else self._after_delete(final)
+            then = "stat" if doomed else "delete"
         else:
             gone = tuple(a for a in found if a.name in doomed)
             memory = (left, journal, final, gone)
-            then = "delete" if gone else self._after_delete(final)
+            then = "delete"
         if not self.guards.fence_first and self.guards.fence:
             memory, then = (*memory, then), "fence_late"
         yield Move("registry.referenced", what, stores, then, memory)
@@ -195,11 +197,17 @@ class Recover(Program):
         """`Datastore.stat_artifacts`: which of them are there."""
         found = tuple(sorted(a for a in view.stores.artifacts if a.name in doomed))
         what = f"there: {', '.join(a.name for a in found)}" if found else "none is there"
-        then = "delete" if found else self._after_delete(final)
-        yield Move("datastore.stat_artifacts", what, view.stores, then, (left, journal, final, found))
+        yield Move("datastore.stat_artifacts", what, view.stores, "delete", (left, journal, final, found))
 
     def delete(self, view: View, left: int, journal: Journal, final: bool, doomed: Doomed) -> Iterator[Move]:
         """`Datastore.delete_artifacts`: one artifact after the other."""
+        if not doomed:
+            stores = self._barred(view.stores, journal)
+            then = self._after_delete(final)
+            yield Move(
+                "datastore.delete_artifacts", f"bars {journal.writer}", stores, then, (left, journal, final)
+            )
+            return
         first, rest = doomed[0], doomed[1:]
         is_conditional = self._reuses and self.guards.identity
         stores = view.stores.take(artifacts=[first] if is_conditional else view.stores.at(first.name))

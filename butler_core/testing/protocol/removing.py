@@ -30,10 +30,11 @@ class Remove(Operation):
 
     def __init__(self, name: str, guards: Guards, datasets: Iterable[str]) -> None:
         super().__init__(name, guards)
-        self.datasets = frozenset(datasets)
+        self.datasets = tuple(datasets)
 
     def _recorded(self, stores: Stores) -> Read:
-        return tuple(sorted(record for record in stores.records if record.dataset in self.datasets))
+        mine = sorted(record for record in stores.records if record.dataset in self.datasets)
+        return tuple(sorted(mine, key=lambda record: self.datasets.index(record.dataset)))
 
     def refusal(self, stores: Stores, memory: Memory) -> str:
         """Say why the Registry refuses the batch."""

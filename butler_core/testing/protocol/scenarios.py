@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from butler_core.testing.protocol.explorer import System
 from butler_core.testing.protocol.graphs import JOURNAL, Attempt, Transfer
@@ -12,7 +13,29 @@ from butler_core.testing.protocol.recovering import Recover
 from butler_core.testing.protocol.removing import Remove
 from butler_core.testing.protocol.verifying import IngestInPlace, Verify
 from butler_core.testing.protocol.world import Artifact, Journal, Record, Stores
-from butler_core.testing.protocol.writing import Output, Write
+from butler_core.testing.protocol.writing import Write
+
+
+class Output(NamedTuple):
+    """An artifact that a write makes."""
+
+    place: str
+    """Its name, but for its batch's token; the first part may be that of a child of a chained datastore."""
+    datasets: tuple[str, ...] = ("d",)
+    """The datasets in it: several may share a file."""
+    run: str = "run"
+
+
+def put(name: str, guards: Guards, outputs: Iterable[Output], **options: bool) -> Write:
+    """Return a write of some outputs, whose names contain its batch's token or, without that guard, do not."""
+    token = f".{name}" if guards.token else ""
+    records = [
+        Record(dataset, Artifact(f"{output.place}{token}", name), output.run)
+        for output in outputs
+        for dataset in output.datasets
+    ]
+    return Write(name, guards, records, **options)
+
 
 OLD = Artifact("x.old", "old")
 STORED = Stores(
@@ -56,23 +79,23 @@ def _stored(guards: Guards) -> Stores:
 
 def two_writers(g: Guards) -> System:
     """Two puts of one data ID, and a recovery."""
-    return System([Write("put 1", g, D), Write("put 2", g, D), Recover("recover", g)], Stores())
+    return System([put("put 1", g, D), put("put 2", g, D), Recover("recover", g)], Stores())
 
 
 def one_writer(g: Guards) -> System:
     """A put, and two recoveries."""
-    return System([Write("put", g, D), Recover("recover 1", g), Recover("recover 2", g)], Stores())
+    return System([put("put", g, D), Recover("recover 1", g), Recover("recover 2", g)], Stores())
 
 
 def two_runs(g: Guards) -> System:
     """A put of two artifacts in two RUNs, with a journal for each, and a recovery of both."""
-    return System([Write("put", g, TWO_RUNS), Recover("recover", g, journals=2)], Stores())
+    return System([put("put", g, TWO_RUNS), Recover("recover", g, journals=2)], Stores())
 
 
 def two_runs_two_recoveries(g: Guards) -> System:
     """A put of two artifacts in two RUNs, and two recoveries."""
     programs = [
-        Write("put", g, TWO_RUNS),
+        put("put", g, TWO_RUNS),
         Recover("recover 1", g, journals=2),
         Recover("recover 2", g, journals=2),
     ]
@@ -81,25 +104,25 @@ def two_runs_two_recoveries(g: Guards) -> System:
 
 def move(g: Guards) -> System:
     """An ingest by move, and a recovery."""
-    return System([Write("ingest", g, D, move=True), Recover("recover", g)], Stores().add(sources=["ingest"]))
+    return System([put("ingest", g, D, move=True), Recover("recover", g)], Stores().add(sources=["ingest"]))
 
 
 def remove_and_put(g: Guards) -> System:
     """An unstore, a put of the same dataset, and a recovery."""
-    again = Write("put", g, [Output("x", ("d0",))], again=True)
+    again = put("put", g, [Output("x", ("d0",))], again=True)
     return System([Remove("unstore", g, ["d0"]), again, Recover("recover", g)], _stored(g))
 
 
 def remove_and_put_two_recoveries(g: Guards) -> System:
     """An unstore, a put of the same dataset, and two recoveries."""
-    again = Write("put", g, [Output("x", ("d0",))], again=True)
+    again = put("put", g, [Output("x", ("d0",))], again=True)
     programs = [Remove("unstore", g, ["d0"]), again, Recover("recover 1", g), Recover("recover 2", g)]
     return System(programs, _stored(g))
 
 
 def remove_twice_and_put(g: Guards) -> System:
     """Two unstores of one dataset, and a put of it."""
-    again = Write("put", g, [Output("x", ("d0",))], again=True)
+    again = put("put", g, [Output("x", ("d0",))], again=True)
     return System([Remove("unstore 1", g, ["d0"]), Remove("unstore 2", g, ["d0"]), again], _stored(g))
 
 
@@ -117,14 +140,14 @@ def inside_the_root(g: Guards) -> System:
 def foreign_journal(g: Guards) -> System:
     """A put, and a planted journal that names its artifact."""
     planted = Journal("nobody", "run", "write", ("y.put",), "nobody")
-    return System([Write("put", g, D), Recover("recover", g)], Stores().add(journals=[planted]))
+    return System([put("put", g, D), Recover("recover", g)], Stores().add(journals=[planted]))
 
 
 def everything(g: Guards) -> System:
     """Two puts, an unstore and a recovery."""
     programs = [
-        Write("put 1", g, D),
-        Write("put 2", g, D),
+        put("put 1", g, D),
+        put("put 2", g, D),
         Remove("unstore", g, ["d0"]),
         Recover("recover", g),
     ]
@@ -133,19 +156,19 @@ def everything(g: Guards) -> System:
 
 def chained(g: Guards) -> System:
     """A put into a chained datastore, with a journal in each child."""
-    return System([Write("put", g, CHAINED), Recover("recover", g)], Stores())
+    return System([put("put", g, CHAINED), Recover("recover", g)], Stores())
 
 
 def objects(g: Guards) -> System:
     """A put by requests that may outlive it, where nothing bars a writer."""
-    programs = [Write("put", g, D, has_requests=True), Recover("recover", g, can_bar=False)]
+    programs = [put("put", g, D, has_requests=True), Recover("recover", g, can_bar=False)]
     return System(programs, Stores())
 
 
 def objects_two_recoveries(g: Guards) -> System:
     """A put by requests that may outlive it, and two recoveries."""
     recoveries = [Recover(f"recover {n}", g, can_bar=False) for n in (1, 2)]
-    return System([Write("put", g, D, has_requests=True), *recoveries], Stores())
+    return System([put("put", g, D, has_requests=True), *recoveries], Stores())
 
 
 def graph(g: Guards) -> System:
@@ -161,7 +184,7 @@ def graph(g: Guards) -> System:
 
 def verify(g: Guards) -> System:
     """A put, verify --repair, and a recovery."""
-    return System([Write("put", g, D), Verify("verify", g), Recover("recover", g)], Stores())
+    return System([put("put", g, D), Verify("verify", g), Recover("recover", g)], Stores())
 
 
 def verify_and_remove(g: Guards) -> System:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from butler_core.testing.protocol.guards import Guards
 from butler_core.testing.protocol.world import (
@@ -19,16 +19,6 @@ from butler_core.testing.protocol.world import (
     Stores,
     View,
 )
-
-
-class Output(NamedTuple):
-    """An artifact that a write makes."""
-
-    place: str
-    """Its name, but for its batch's token; the first part may be that of a child of a chained datastore."""
-    datasets: tuple[str, ...] = ("d",)
-    """The datasets in it: several may share a file."""
-    run: str = "run"
 
 
 class Operation(Program):
@@ -105,6 +95,7 @@ class Operation(Program):
             yield self.goes_back(call, problem, stores, memory)
         else:
             yield self.goes_on(call, "committed", self.applied(stores, memory), memory)
+            yield self.goes_back(call, "refused", stores, memory)
         request = Request(call, self.name, memory=memory)
         yield Move(call, "no answer", stores.add(requests=[request]), "find_outcome", memory)
 
@@ -130,8 +121,8 @@ class Write(Operation):
         The process's name, which is its batch's too.
     guards
         Which are obeyed.
-    outputs
-        What it makes.
+    records
+        Of what it makes.
     again
         Whether its datasets are registered already, and only their bytes are not kept.
     move
@@ -147,7 +138,7 @@ class Write(Operation):
         self,
         name: str,
         guards: Guards,
-        outputs: Iterable[Output],
+        records: Iterable[Record],
         *,
         again: bool = False,
         move: bool = False,
@@ -155,15 +146,15 @@ class Write(Operation):
     ) -> None:
         super().__init__(name, guards)
         self.again, self.move, self.has_requests = again, move, has_requests
-        token = f".{name}" if guards.token else ""
-        self.records = [
-            Record(dataset, Artifact(f"{output.place}{token}", name), output.run)
-            for output in outputs
-            for dataset in output.datasets
-        ]
+        self.records = list(records)
         self.artifacts = list(dict.fromkeys(record.artifact for record in self.records))
         self.opened = self.journals(self.records)
-        self.start, self.memory = ("open_journals", (0,)) if guards.journal_first else ("make", (0,))
+        if not self.opened:
+            self.start, self.memory = "commit", ()
+        elif guards.journal_first:
+            self.start, self.memory = "open_journals", (0,)
+        else:
+            self.start, self.memory = "make", (0,)
 
     def refusal(self, stores: Stores, memory: Memory) -> str:
         """Say why the Registry refuses the batch: its unique keys decide."""
@@ -188,7 +179,7 @@ class Write(Operation):
 
     def goes_on(self, call: str, result: str, stores: Stores, memory: Memory) -> Move:
         """Return the step after which the journals may go."""
-        if self.guards.drop_last:
+        if self.guards.drop_last and self.opened:
             return Move(call, result, stores, "drop", (0, len(self.opened), "stored"))
         return Move(call, result, stores, "stored")
 
