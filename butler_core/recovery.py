@@ -111,14 +111,15 @@ def _recover_one(
     # Proof of death comes before anything else is read.
     now = datetime.now(UTC)
     state = find_writer_state(journal.writer)
-    alive = state is WriterState.ALIVE and not is_over(journal)
+    gone = state is WriterState.GONE or (state is WriterState.ALIVE and is_over(journal))
     requests_over = journal.requests_until is None or now > journal.requests_until
+    alive = state is WriterState.ALIVE and not gone
     patient = state is WriterState.UNKNOWN and now - journal.begun < PATIENCE
     batch_id = journal.batch_id
     if alive or patient:
         tally.waiting.append(_describe(datastore, name, journal, "", registry.outcomes([batch_id])[batch_id]))
         return ""
-    final = requests_over and (state is WriterState.GONE or datastore.abilities.bars_writers)
+    final = requests_over and (gone or datastore.abilities.bars_writers)
     outcomes = registry.outcomes([batch_id]) if dry_run else registry.fence([batch_id])
     artifacts = list(dict.fromkeys(entry.artifact for entry in journal.entries))
     try:

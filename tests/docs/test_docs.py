@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -183,10 +184,25 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
 
 
+def test_the_protocol_prints_what_its_page_shows() -> None:
+    page = PROJECT / "docs" / "protocol.md"
+    found = blocks(page)
+    shown = [(command, output) for command, output in pairwise(found) if output.language == "text"]
+    assert len(shown) == 2
+    for command, output in shown:
+        module = command.code.removeprefix("python ").split()
+        run = subprocess.run([sys.executable, *module], capture_output=True, text=True, check=True)
+        assert run.stdout == output.code, f"{page.name}:{output.line}: that is not what {command.code} prints"
+    for block in found:
+        if block.language == "python":
+            run_python(block, page, {"__name__": "page"})
+
+
 def test_every_page_is_run_or_has_nothing_to_run() -> None:
     run = {
         "README.md",
         "journals.md",
+        "protocol.md",
         "threads-and-processes.md",
         "tutorial.md",
         "universes.md",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from butler_core import Butler, FileDataset, recovery, transactions
-from butler_core.errors import ButlerError
+from butler_core.errors import ButlerError, UnavailableError
 from butler_core.testing.protocol.conformance import KIND, ProtocolConformance, populate
 from butler_core.testing.protocol.paths import find_deviation
 from butler_core.testing.protocol.recorder import Recorder
@@ -159,3 +159,28 @@ def test_a_registry_that_forgets_what_is_referenced(butler: Butler, monkeypatch:
     monkeypatch.setattr(butler._registry, "referenced", lambda datastore, artifacts: set())
     deviation = find_deviation(sleep_through_a_recovery(butler, "journals.drop"))
     assert "recover registry.referenced: all are referenced" in deviation
+
+
+def test_a_writer_that_nothing_bars_keeps_its_journal(butler: Butler, monkeypatch: Patch) -> None:
+    """A request that it gave up may yet make an artifact: the model's guard ``own_requests``."""
+    datastore = butler._datastore
+    abilities = datastore.abilities.model_copy(update={"bars_writers": False})
+    monkeypatch.setattr(datastore, "abilities", abilities)
+    monkeypatch.setattr(recovery, "find_writer_state", lambda writer: WriterState.ALIVE)
+    monkeypatch.setattr(datastore, "put_many", lambda arg, *, batch_id: fail())
+    with Recorder(butler) as recorder:
+        with pytest.raises(UnavailableError, match="timed out"), recorder.process("put"):
+            put(butler)
+        (name,) = datastore.journals.list()
+        datastore.journals.renew(name, requests_until=datetime.now(UTC) + timedelta(hours=1))
+        with recorder.process("recover"):
+            assert len(butler.recover().waiting) == 1
+    assert list(datastore.journals.list()) == [name]
+    datastore.journals.renew(name, requests_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert len(butler.recover().finished) == 1
+    assert list(datastore.journals.list()) == []
+    assert find_deviation(recorder, can_bar=False) == ""
+
+
+def fail() -> None:
+    raise UnavailableError("The request timed out.", remedy="Wait.")

@@ -68,7 +68,7 @@ class System:
     def steps(self, state: State) -> Iterator[tuple[Step, State]]:
         """Yield what may happen next in a state, with the state after it."""
         stores, processes = state
-        for request in stores.requests:
+        for request in sorted(stores.requests):
             result, after = self._by_name[request.process].arrives(stores, request)
             yield Step(request.process, request.call, result), State(after, processes)
             lost = stores.take(requests=[request])

@@ -76,7 +76,8 @@ def _make_program(recorder: Recorder, name: str, can_bar: bool) -> Program:
         return Remove(name, ALL, _in_order(recorder, name))
     if "journals.read" in calls or not {"journals.create", "registry.apply_batch"} & set(calls):
         return Recover(name, ALL, journals=calls.count("journals.read") or 1, can_bar=can_bar)
-    return Write(name, ALL, _expected(recorder, name), move=name in recorder.moves)
+    is_move = name in recorder.moves
+    return Write(name, ALL, _expected(recorder, name), move=is_move, has_requests=not can_bar)
 
 
 def _expected(recorder: Recorder, name: str) -> Iterator[Record]:

@@ -166,7 +166,7 @@ class Recover(Program):
         stores = view.stores
         names = journal.names
         if journal.kind == "graph":
-            names = tuple(a.name for a in stores.artifacts if is_named(a.name, journal))
+            names = tuple(sorted(a.name for a in stores.artifacts if is_named(a.name, journal)))
         kept = stores.referenced(names)
         doomed = tuple(name for name in names if name not in kept)
         what = f"unreferenced: {', '.join(doomed)}" if doomed else "all are referenced"

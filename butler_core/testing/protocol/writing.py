@@ -227,16 +227,32 @@ class Write(Operation):
         if self.move and not self.guards.sources_last:
             made = made.take(sources=[self.name])
         yield Move(call, f"makes {artifact.name}", made, *following)
-        yield Move(call, "fails", stores, *undo)
-        if self.has_requests:
-            sent = stores.add(requests=[Request(call, self.name, artifact.name)])
+        if not self.has_requests:
+            yield Move(call, "fails", stores, *undo)
+        else:
+            # It cannot know whether all that it sent was answered.
             keep = self.guards.own_requests
+            yield Move(call, "fails", stores, "undo", (0, len(self.opened), keep))
+            sent = stores.add(requests=[Request(call, self.name, artifact.name)])
             yield Move(call, f"no answer for {artifact.name}", sent, "undo", (0, len(self.opened), keep))
 
     def _after_make(self) -> Goto:
         if not self.guards.journal_first:
             return "open_journals", (0,)
         return ("commit", ()) if self.guards.drop_last else ("drop", (0, len(self.opened), ""))
+
+    def find_outcome(self, view: View, *memory: Any) -> Iterator[Move]:
+        """`_find_outcome`: fence, and so learn what became of the batch."""
+        for move in super().find_outcome(view, *memory):
+            yield move._replace(at="ask", memory=()) if move.at == "undo" and self.artifacts else move
+
+    def ask(self, view: View) -> Iterator[Move]:
+        """`_undo` of a batch whose answer was lost: what a record names stays, all of it or nothing."""
+        names = [artifact.name for artifact in self.artifacts]
+        kept = view.stores.referenced(names)
+        what = "all are referenced" if kept else f"unreferenced: {', '.join(names)}"
+        undo = (0, len(self.opened), False, 0 if kept else None)
+        yield Move("registry.referenced", what, view.stores, "undo", undo)
 
     def undo(
         self, view: View, n: int, opened: int, keep: bool = False, made: int | None = None
