@@ -1,4 +1,4 @@
-"""Shipped for tests: conformance suites to inherit, a small universe, stores that fail."""
+"""Shipped for tests: conformance suites to inherit, a small universe, stores that fail, the protocol as a model."""
 
 import pkgutil
 

@@ -280,6 +280,8 @@ class ProtocolConformance:
         }
         runs |= dict.fromkeys(("recover", "recover 1", "recover 2"), butler.recover)
         with Stepper(butler) as stepper:
-            went = stepper.replay(left_out.find().schedule, runs)
-        assert went > 0
+            schedule = left_out.find().schedule
+            went = stepper.replay(schedule, runs)
+        # What the guard prevents is at the end of it, and cannot be gone along.
+        assert 2 * went >= len(schedule)
         self.check(butler, stepper)

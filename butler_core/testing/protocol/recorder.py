@@ -33,6 +33,7 @@ CALLS = {
     "journals": ("create", "read", "drop"),
 }
 """The methods that the model knows; all others only look."""
+WATCHED = frozenset(f"{part}.{call}" for part, calls in CALLS.items() for call in calls)
 
 
 class Event(NamedTuple):

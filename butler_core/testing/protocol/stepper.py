@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from butler_core.testing.protocol.recorder import Recorder
+from butler_core.testing.protocol.recorder import WATCHED, Recorder
 from butler_core.testing.protocol.world import Step
 
 _SECONDS = 60.0
@@ -141,7 +141,7 @@ class Stepper(Recorder):
                 went += self._deliver(step.process)
             elif step.call == "(killed)":
                 operation.kill()
-            elif step.call.startswith("("):
+            elif step.call not in WATCHED:
                 continue
             elif index and schedule[index - 1][:2] == step[:2]:
                 went += 1  # one call that does several things
