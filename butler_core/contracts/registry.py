@@ -184,8 +184,10 @@ class Registry(ABC):
         """
 
     @abstractmethod
-    def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
-        """Return those artifacts that any record names, read from the primary."""
+    def referenced(
+        self, datastore: DatastoreId, artifacts: Iterable[ArtifactName], *, excluding: Iterable[UUID] = ()
+    ) -> set[ArtifactName]:
+        """Return those artifacts that any record names, read from the primary; records of datasets ``excluding`` do not count."""
 
     @abstractmethod
     def records_by_artifact(

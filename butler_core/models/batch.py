@@ -147,6 +147,8 @@ class Decertification(BaseModel):
     timespan: tuple[int | None, int | None]
     data_ids: tuple[tuple[DataIdValue, ...], ...] | None = None
     """Required values; None: all."""
+    datasets: frozenset[UUID] | None = None
+    """Only the validity of these; None: of whatever dataset is valid then."""
 
 
 class CertificationMerge(BaseModel):

@@ -116,6 +116,7 @@ class CertificationWriter:
         finder: DatasetFinder,
     ) -> None:
         self._make_uuid = context.database.make_uuid
+        self._to_value = context.database.uuid_to_value
         self._summaries = summaries
         self._memberships = memberships
         self._finder = finder
@@ -209,9 +210,14 @@ class CertificationWriter:
         begin, end = _bounds(edit.timespan)
         statements = self._get_statements(registered)
         there = statements.read(transaction.cursor, registered.id, collection.id, begin, end)
-        wanted = None if edit.data_ids is None else set(edit.data_ids)
+        keys = None if edit.data_ids is None else set(edit.data_ids)
+        uuids = None if edit.datasets is None else {self._to_value(uuid.bytes) for uuid in edit.datasets}
         old = [
-            (key, each) for key, found in there.items() if wanted is None or key in wanted for each in found
+            (key, each)
+            for key, found in there.items()
+            if keys is None or key in keys
+            for each in found
+            if uuids is None or each.uuid in uuids
         ]
         rest = [
             (key, each._replace(begin=first, end=last))

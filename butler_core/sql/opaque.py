@@ -52,8 +52,10 @@ class _TableRows:
             artifacts = database.inline_values("artifacts", "string")
             column = self.table.c[table.artifact_column]
             self._bind_artifacts = artifacts.bind
-            self.referenced = Statement(
-                database, sa.select(column).where(column.in_(artifacts.select)).distinct(), ["artifacts"]
+            named = sa.select(column).where(column.in_(artifacts.select)).distinct()
+            self.referenced = Statement(database, named, ["artifacts"])
+            self._referenced_by_others = Statement(
+                database, named.where(uuid.not_in(datasets.select)), ["artifacts", "datasets"]
             )
 
     def to_rows(self, values: Mapping[UUID, OpaqueTableValues]) -> list[tuple[Any, ...]]:
@@ -105,11 +107,18 @@ class _TableRows:
         """Return the parameter that stands for datasets."""
         return self._bind(map(self.database.uuid_to_value, uuids))
 
-    def find_referenced(self, cursor: Cursor, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
-        """Return those artifacts that a record names."""
+    def find_referenced(
+        self, cursor: Cursor, artifacts: Iterable[ArtifactName], excluding: Sequence[bytes]
+    ) -> set[ArtifactName]:
+        """Return those artifacts that a record names, but for records of some datasets."""
         if self.referenced is None:
             return set()
-        return {name for (name,) in self.referenced.all(cursor, (self._bind_artifacts(artifacts),))}
+        names = self._bind_artifacts(artifacts)
+        if excluding:
+            rows = self._referenced_by_others.all(cursor, (names, self.bind(excluding)))
+        else:
+            rows = self.referenced.all(cursor, (names,))
+        return {name for (name,) in rows}
 
 
 def _picker(names: Sequence[ColumnName]) -> Callable[[Mapping[ColumnName, Any]], tuple[Any, ...]]:
@@ -181,11 +190,16 @@ class OpaqueRows:
         return set(self._get(table_name).fetch(cursor, uuids)) if uuids else set()
 
     def referenced(
-        self, cursor: Cursor, datastore: DatastoreId, artifacts: Sequence[ArtifactName]
+        self,
+        cursor: Cursor,
+        datastore: DatastoreId,
+        artifacts: Sequence[ArtifactName],
+        excluding: Iterable[UUID] = (),
     ) -> set[ArtifactName]:
-        """Return those artifacts of a datastore that any record names."""
+        """Return those artifacts of a datastore that any record names, but for records of some datasets."""
         result: set[ArtifactName] = set()
+        others = [uuid.bytes for uuid in excluding]
         for table in self._tables.values():
             if table.bridge.datastore_id == datastore:
-                result |= table.find_referenced(cursor, artifacts)
+                result |= table.find_referenced(cursor, artifacts, others)
         return result

@@ -171,10 +171,12 @@ class SqlRegistry(Registry):
         """Forget that batches were committed, where that was before a time and none of ``keep``; return how many."""
         return Forgetting(self._context.schema).run(before, keep)
 
-    def referenced(self, datastore: DatastoreId, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+    def referenced(
+        self, datastore: DatastoreId, artifacts: Iterable[ArtifactName], *, excluding: Iterable[UUID] = ()
+    ) -> set[ArtifactName]:
         """Return those artifacts that any record names."""
         with self._context.database.read() as cursor:
-            return self._context.opaque.referenced(cursor, datastore, list(artifacts))
+            return self._context.opaque.referenced(cursor, datastore, list(artifacts), excluding)
 
     def records_by_artifact(
         self,

@@ -175,6 +175,9 @@ class RecordTests:
         for count, ref in enumerate(refs):
             assert registry.referenced(store, asked) == {"shared"}, f"with {count} gone"
             assert registry.referenced("nobody", asked) == set()
+            left = {each.uuid for each in refs[count:]}
+            assert registry.referenced(store, asked, excluding=left) == set()
+            assert registry.referenced(store, asked, excluding=left - {ref.uuid}) == {"shared"}
             removal = RawBatch()
             removal.opaque_table_removals.insert(table, [ref.uuid])
             registry.apply_batch(removal)
@@ -357,6 +360,18 @@ class CertificationTests:
                 world.edit(_certify(flats[1], begin, end))
         with pytest.raises(ConflictError, match=str(flats[2].uuid)):  # the other data ID was not asked for
             world.edit(_certify(world.put(world.ref(exposure=None, detector=1, run="third"))[0], 50, 51))
+
+    def test_decertifying_only_some_datasets(self, world: RegistryWorld, flats: list[DatasetRef]) -> None:
+        world.edit(_certify(flats[0], 0, 10), _certify(flats[1], 10, 20), _certify(flats[0], 20, 30))
+        gone = frozenset({flats[0].uuid})
+        world.edit(
+            Decertification(collection="calib", dataset_type=FLAT, timespan=(None, None), datasets=gone)
+        )
+        world.remove(flats[0])
+        third = world.put(world.ref(exposure=None, run="third"))[0]
+        with pytest.raises(ConflictError, match=str(flats[1].uuid)):
+            world.edit(_certify(third, 15, 16))
+        world.edit(_certify(third, 0, 10), _certify(third, 20, 30))
 
     def test_a_merge_fills_the_gaps(self, world: RegistryWorld, flats: list[DatasetRef]) -> None:
         world.edit(_certify(flats[0], 10, 20), _certify(flats[1], 0, 100, collection="calib2"))

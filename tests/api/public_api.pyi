@@ -584,6 +584,7 @@ class Decertification(BaseModel):
     dataset_type: DatasetTypeName
     timespan: tuple[int | None, int | None]
     data_ids: tuple[tuple[DataIdValue, ...], ...] | None = None
+    datasets: frozenset[UUID] | None = None
 
 class CertificationMerge(BaseModel):
     kind: Literal["merge"] = "merge"
