@@ -6,7 +6,7 @@ A public name is imported from its module when it is first used, so ``import but
 from importlib import import_module
 
 _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
-    "batch_helper": ("BatchHelper",),
+    "batching.helper": ("BatchHelper",),
     "butler": ("Butler",),
     "collection_queries": ("CollectionQuery", "DatasetTypeQuery"),
     "datastore_butler": ("DatastoreButler",),
@@ -67,6 +67,7 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "QueryAdapter",
         "QueryBase",
     ),
+    "removal": ("RemovalHelper",),
     "version": ("__version__",),
 }
 """Every public name, and the module that defines it; ``__init__.pyi`` tells type checkers the same."""

@@ -1,6 +1,6 @@
 """What type checkers see of `butler_core`: each public name, imported from its module."""
 
-from butler_core.batch_helper import BatchHelper
+from butler_core.batching.helper import BatchHelper
 from butler_core.butler import Butler
 from butler_core.collection_queries import CollectionQuery, DatasetTypeQuery
 from butler_core.datastore_butler import DatastoreButler
@@ -61,6 +61,7 @@ from butler_core.queries import (
     QueryAdapter,
     QueryBase,
 )
+from butler_core.removal import RemovalHelper
 from butler_core.version import __version__
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "RawBatch",
     "RawBatchExport",
     "RecoveryReport",
+    "RemovalHelper",
     "RepositoryConfig",
     "RepositoryInfo",
     "SequenceEditMode",

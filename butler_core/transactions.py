@@ -133,8 +133,10 @@ class Transactions:
         refs: Sequence[DatasetRef],
         journal_paths: JournalPathMap,
         make: Callable[[], OpaqueTableBatch],
+        *,
+        removed: Sequence[DatasetRef] = (),
     ) -> tuple[OpaqueTableBatch, BatchResults]:
-        """Make artifacts, then apply a batch with their records.
+        """Make artifacts, then apply a batch with their records; then delete artifacts that no record names any more.
 
         Parameters
         ----------
@@ -146,22 +148,39 @@ class Transactions:
             Where to journal.
         make
             Makes the artifacts and returns their complete records; may raise half-way.
+        removed
+            Refs with their stored records, if the batch removes those.
+
+        Raises
+        ------
+        UnavailableError
+            If all is committed but artifacts could not be deleted; their journals stay and recovery ends it.
         """
-        entries = journal_entries(self._datastore, refs)
+        entries, doomed = journal_entries(self._datastore, refs), journal_entries(self._datastore, removed)
         with _Running(batch):
             journals = self._open_journals(batch, "write", entries, journal_paths)
+            try:
+                removals = self._open_journals(batch, "remove", doomed, journal_paths, journals)
+            except UnavailableError as error:
+                error.add_note(
+                    "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
+                    "for each artifact, so free that much beside it first."
+                )
+                raise
             try:
                 records = make()
             except BaseException as error:
                 # Where nothing bars a writer, a request that it gave up may yet make an artifact: recovery drops the journals.
-                droppable = journals if self._datastore.abilities.bars_writers else ()
-                self._undo(batch, entries, droppable, error)
+                droppable = journals if self._datastore.abilities.bars_writers else []
+                self._undo(batch, entries, droppable + removals, error)
                 raise
             batch.opaque_table_insertions.update(records)
-            committed = self._commit(batch, entries, journals)
+            committed = self._commit(batch, entries, journals + removals)
             with suppress(ButlerError, OSError):
                 # All is done; a journal that cannot be dropped now only makes a recovery look at it again.
                 self._drop(journals)
+            if removals:
+                self._delete_doomed(batch, doomed, removals)
         return records, committed.answer()
 
     def remove(
@@ -178,32 +197,11 @@ class Transactions:
         journal_paths
             Where to journal.
 
-        Raises
-        ------
-        UnavailableError
-            If the removal is committed but artifacts could not be deleted; the journal stays and recovery ends it.
+        Raises `UnavailableError` if the removal is committed but artifacts could not be deleted; the journal stays and
+        recovery ends it.
         """
-        entries = journal_entries(self._datastore, refs)
-        with _Running(batch):
-            try:
-                journals = self._open_journals(batch, "remove", entries, journal_paths)
-            except UnavailableError as error:
-                error.add_note(
-                    "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
-                    "for each artifact, so free that much beside it first."
-                )
-                raise
-            committed = self._commit(batch, (), journals)
-            try:
-                delete_unreferenced(self._registry, self._datastore, batch, entries)
-                self._drop(journals)
-            except (ButlerError, OSError) as error:
-                raise UnavailableError(
-                    f"The removal is done in the Registry, but not all of {len(entries)} artifacts could be deleted: {error}",
-                    remedy="Nothing is lost: run 'butler recover' when the store is back.",
-                    batch_id=str(batch.batch_id),
-                ) from error
-        return committed.answer()
+        _, results = self.write(batch, (), journal_paths, OpaqueTableBatch, removed=refs)
+        return results
 
     def bring_back(self, entries: Sequence[JournalEntry]) -> set[ArtifactName]:
         """Bring back artifacts that were set aside although records name them; return those that came back.
@@ -231,8 +229,9 @@ class Transactions:
         kind: Literal["write", "remove"],
         entries: Sequence[JournalEntry],
         journal_paths: JournalPathMap,
+        earlier: Sequence[str] = (),
     ) -> list[str]:
-        """Write one journal for each RUN, all of them with the batch's ID."""
+        """Write one journal for each RUN, all of them with the batch's ID; if one cannot be, drop the ``earlier`` too."""
         by_run: dict[str, list[JournalEntry]] = defaultdict(list)
         for entry in entries:
             by_run[entry.run].append(entry)
@@ -252,9 +251,23 @@ class Transactions:
                 )
                 names.append(self._datastore.journals.create(locations[run], journal))
         except BaseException as error:
-            self._undo(batch, (), names, error)
+            self._undo(batch, (), [*earlier, *names], error)
             raise
         return names
+
+    def _delete_doomed(
+        self, batch: RawBatch, doomed: Sequence[JournalEntry], journals: Sequence[str]
+    ) -> None:
+        """After the commit of a removal: delete the artifacts that no record names any more, then drop its journals."""
+        try:
+            delete_unreferenced(self._registry, self._datastore, batch, doomed)
+            self._drop(journals)
+        except (ButlerError, OSError) as error:
+            raise UnavailableError(
+                f"The removal is done in the Registry, but not all of {len(doomed)} artifacts could be deleted: {error}",
+                remedy="Nothing is lost: run 'butler recover' when the store is back.",
+                batch_id=str(batch.batch_id),
+            ) from error
 
     def _commit(
         self, batch: RawBatch, made: Sequence[JournalEntry] = (), journals: Sequence[str] = ()

@@ -11,7 +11,7 @@ from butler_core.client_cache import ClientCache
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
 from butler_core.errors import InvalidInputError, NotFoundError, PluginError
-from butler_core.files_in import ingest
+from butler_core.files_in import check_files, ingest
 from butler_core.models.batch import DatasetInsertionBatch, RawBatch
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.data_id import DataCoordinate
@@ -151,10 +151,12 @@ class Importer:
             self._registry,
             self._datastore,
             self._transactions,
-            list(files.values()),
-            directory=base,
-            transfer=transfer,
-            record_validation_info=record_validation_info,
+            check_files(
+                list(files.values()),
+                directory=base,
+                transfer=transfer,
+                record_validation_info=record_validation_info,
+            ),
             batch=batch,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from butler_core import discovery, repository
-from butler_core.batch_helper import check_collection_name
+from butler_core.batching.collections import check_collection_name
 from butler_core.client_cache import ClientCache
 from butler_core.datastore_butler import DatastoreButler
 from butler_core.errors import ForbiddenError, InvalidInputError

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Literal, overload
 from uuid import UUID
 
-from butler_core import files_in
+from butler_core import files_in, removing
 from butler_core.aliases import DatasetTypeLike, DimensionData
-from butler_core.batch_helper import BatchHelper
+from butler_core.batching.helper import BatchHelper
 from butler_core.butler_methods.opening import Opening
 from butler_core.errors import (
     InvalidInputError,
@@ -31,14 +31,16 @@ from butler_core.models.names import (
     CollectionDocumentation,
     CollectionName,
     DataIdValue,
+    DatasetTypeName,
     DimensionElementName,
     DimensionName,
     InMemoryDataset,
     TransferMode,
     UriExpression,
 )
-from butler_core.models.opaque import OpaqueTableKeyBatch
 from butler_core.models.results import SyncResult
+from butler_core.models.timespan import Timespan
+from butler_core.removal import RemovalHelper
 from butler_core.resolution import implied_values, one_of, refuse_contradiction, refuse_more_than
 
 
@@ -120,21 +122,12 @@ class Writing(Opening):
     def unstore(self, refs: Iterable[DatasetRef]) -> None:
         """Drop bytes and datastore records, keep the registration: see `LimitedButler.unstore`."""
         self._check_writeable()
-        expansion = self._registry.expand_existing_dataset_refs(
-            list(refs), dimension_records=False, sign_for_unstore=True
-        )
-        stored = list({ref.uuid: ref for ref in expansion.refs if ref.datastore_records}.values())
-        if not stored:
-            return
-        batch = RawBatch()
-        keys = OpaqueTableKeyBatch()
-        for table in self._datastore.bridge.tables:
-            keys.insert(
-                table,
-                [ref.uuid for ref in stored if ref.datastore_records and table in ref.datastore_records],
-            )
-        batch.opaque_table_removals = keys
-        self._transactions.remove(batch, stored, expansion.journal_paths)
+        given, done = list(refs), 0
+        for step in removing.steps(given):
+            removing.unstore(self._registry, self._datastore, self._transactions, step)
+            done += len(step)
+            if self._progress is not None:
+                self._progress("unstore", done, len(given))
 
     def make_refs(
         self,
@@ -201,12 +194,14 @@ class Writing(Opening):
             self._registry,
             self._datastore,
             self._transactions,
-            datasets,
+            files_in.check_files(
+                datasets,
+                directory=directory,
+                transfer=transfer,
+                own_absolute=own_absolute,
+                record_validation_info=record_validation_info,
+            ),
             check=self._follow,
-            directory=directory,
-            transfer=transfer,
-            own_absolute=own_absolute,
-            record_validation_info=record_validation_info,
         )
 
     # -- writes, each a batch of one; see BatchHelper
@@ -215,9 +210,26 @@ class Writing(Opening):
     def batched(self) -> Iterator[BatchHelper]:
         """Collect operations, and apply them in one transaction when the context ends without error; else apply none."""
         self._check_writeable()
-        helper = BatchHelper(self, self._cache)
+        helper = BatchHelper(
+            self, self.dimensions, self._registry, self._datastore, self._cache, self._resolver
+        )
         yield helper
-        helper._results = self._transactions.apply(helper._raw)
+        helper.apply(self._transactions, self._follow)
+
+    @contextmanager
+    def removal(self) -> Iterator[RemovalHelper]:
+        """Choose datasets and collections, and remove them for good when the context ends without error.
+
+        It is refused whole (`InUseError`), before anything is touched, if it would break what is not included.  Large ones go in
+        several transactions, datasets first and collections last, each of which leaves the repository in order; after an
+        interruption the same removal, begun anew, goes on with the rest.
+        """
+        self._check_writeable()
+        helper = RemovalHelper(
+            self, self._registry, self._datastore, self._cache, self._resolver.collections(None)
+        )
+        yield helper
+        helper.carry_out(self._transactions, self._progress)
 
     def register_collection(
         self,
@@ -253,6 +265,28 @@ class Writing(Opening):
         with self.batched() as batch:
             batch.edit_associations(collection, refs, mode)
 
+    def certify(self, collection: CollectionName, refs: Iterable[DatasetRef], timespan: Timespan) -> None:
+        """Add validity to a CALIBRATION collection: see `BatchHelper.certify`."""
+        with self.batched() as batch:
+            batch.certify(collection, refs, timespan)
+
+    def decertify(
+        self,
+        collection: CollectionName,
+        dataset_type: DatasetTypeLike,
+        timespan: Timespan | None = None,
+        *,
+        data_ids: Iterable[DataId] | None = None,
+    ) -> None:
+        """Take validity away from a CALIBRATION collection: see `BatchHelper.decertify`."""
+        with self.batched() as batch:
+            batch.decertify(collection, dataset_type, timespan, data_ids=data_ids)
+
+    def merge_certifications(self, output: CollectionName, inputs: Sequence[CollectionName]) -> None:
+        """Fill a CALIBRATION collection from others: see `BatchHelper.merge_certifications`."""
+        with self.batched() as batch:
+            batch.merge_certifications(output, inputs)
+
     def register_dataset_type(
         self,
         dataset_type_or_name: DatasetTypeLike,
@@ -267,6 +301,11 @@ class Writing(Opening):
             return batch.register_dataset_type(
                 dataset_type_or_name, dimensions, storage_class, is_calibration, update
             )
+
+    def remove_dataset_type(self, name: DatasetTypeName) -> None:
+        """Remove a dataset type; `InUseError` while there are datasets of it."""
+        with self.batched() as batch:
+            batch.remove_dataset_type(name)
 
     def insert_dimension_data(
         self,

@@ -21,9 +21,9 @@ from butler_core.models.batch import (
     SetCollectionDocumentation,
     TaggedCollectionEdit,
 )
+from butler_core.models.batch_checks import check_batch
 from butler_core.models.bulk import unwatched
 from butler_core.sql.associations import AssociationWriter
-from butler_core.models.batch_checks import check_batch
 from butler_core.sql.certifications import CertificationWriter
 from butler_core.sql.collections import CollectionWriter
 from butler_core.sql.context import SqlContext

@@ -531,6 +531,60 @@ class BatchHelper:
     def sync_dimension_data(
         self, record: DimensionData, update: bool = False, *, element: DimensionElementName | None = None
     ) -> None: ...
+    def certify(self, collection: CollectionName, refs: Iterable[DatasetRef], timespan: Timespan) -> None: ...
+    def decertify(
+        self,
+        collection: CollectionName,
+        dataset_type: DatasetTypeLike,
+        timespan: Timespan | None = None,
+        *,
+        data_ids: Iterable[DataId] | None = None,
+    ) -> None: ...
+    def merge_certifications(self, output: CollectionName, inputs: Sequence[CollectionName]) -> None: ...
+    def removal(self) -> AbstractContextManager[RemovalHelper]: ...
+    def remove_dataset_type(self, name: DatasetTypeName) -> None: ...
+    def ingest(
+        self,
+        *datasets: FileDataset,
+        directory: UriExpression | None = None,
+        transfer: TransferMode | None = "auto",
+        own_absolute: bool = False,
+        record_validation_info: bool = True,
+    ) -> None: ...
+    def require_chain(self, chain_name: CollectionName, children: Sequence[CollectionName]) -> None: ...
+    def require_collection_absent(self, name: CollectionName) -> None: ...
+    def require_collection_present(
+        self, name: CollectionName, type: CollectionType | None = None
+    ) -> None: ...
+    def require_dataset_absent(self, dataset: DatasetRef | UUID) -> None: ...
+    def require_dataset_present(self, dataset: DatasetRef | UUID) -> None: ...
+
+class RemovalHelper:
+    butler: Butler
+    datasets: Set[DatasetRef]
+    collections: Set[CollectionName]
+    chain_links: Mapping[CollectionName, Set[CollectionName]]
+    associations: Mapping[CollectionName, Set[DatasetRef]]
+    orphaned: Set[CollectionName]
+    size_bytes: int | None
+
+    def include_datasets(
+        self, refs: Iterable[DatasetRef], find_associations_in: CollectionPattern = ()
+    ) -> None: ...
+    def include_collections(
+        self,
+        wildcard: CollectionPattern,
+        find_orphaned: bool = False,
+        find_associations_in: CollectionPattern = (),
+    ) -> dict[CollectionName, Set[DatasetRef]]: ...
+    def include_orphaned(
+        self,
+        find_orphaned: bool = True,
+        recurse: bool = False,
+        find_associations_in: CollectionPattern = (),
+    ) -> None: ...
+    def cancel(self) -> None: ...
+    def __bool__(self) -> bool: ...
 
 class BatchResults(BaseModel):
     batch_id: UUID
@@ -917,6 +971,17 @@ class Butler(DatastoreButler):
     def edit_associations(
         self, collection: CollectionName, refs: Iterable[DatasetRef], mode: SetEditMode
     ) -> None: ...
+    def certify(self, collection: CollectionName, refs: Iterable[DatasetRef], timespan: Timespan) -> None: ...
+    def decertify(
+        self,
+        collection: CollectionName,
+        dataset_type: DatasetTypeLike,
+        timespan: Timespan | None = None,
+        *,
+        data_ids: Iterable[DataId] | None = None,
+    ) -> None: ...
+    def merge_certifications(self, output: CollectionName, inputs: Sequence[CollectionName]) -> None: ...
+    def removal(self) -> AbstractContextManager[RemovalHelper]: ...
     def register_dataset_type(
         self,
         dataset_type_or_name: DatasetTypeLike,
@@ -926,6 +991,7 @@ class Butler(DatastoreButler):
         is_calibration: bool | None = None,
         update: bool = False,
     ) -> DatasetType: ...
+    def remove_dataset_type(self, name: DatasetTypeName) -> None: ...
     def insert_dimension_data(
         self,
         element: DimensionElementName,

@@ -35,6 +35,7 @@ PUBLIC = {*butler_core.__all__, *ERRORS}
 
 # What modules of the core and of plugins use of these classes besides.  Users are not promised it.
 INTERNAL: Mapping[str, set[str]] = {
+    "BatchHelper": {"apply"},
     "Butler": {"repair", "verify_in_parts"},
     "ButlerError": {"from_dict", "to_dict"},
     "DataCoordinate": {"from_full", "from_required", "full_values", "required_values", "values"},
@@ -44,6 +45,7 @@ INTERNAL: Mapping[str, set[str]] = {
     "DimensionRecord": {"key", "shape", "to_raw", "values"},
     "DimensionUniverse": {"geometry", "get_element", "sort", "topology"},
     "FileDataset": {"with_refs"},
+    "RemovalHelper": {"carry_out", "check", "chosen", "make_batch"},
     "Timespan": {"from_raw", "to_raw"},
 }
 
