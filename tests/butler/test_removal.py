@@ -46,7 +46,7 @@ def put_flats(butler: Butler) -> list[DatasetRef]:
     """Put a calibration of one detector into each of two RUNs."""
     butler.register_dataset_type("flat", ["instrument", "detector"], "StructuredDataDict", True)
     butler.register_collection(OTHER)
-    data_id = {"instrument": INSTRUMENT, "detector": 0}
+    data_id: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": 0}
     return [butler.put({}, "flat", data_id, run=run) for run in (RUN, OTHER)]
 
 
@@ -254,9 +254,11 @@ def test_a_removal_that_would_break_a_tag_is_refused_whole(
     butler: Butler, root: Path, refs: list[DatasetRef]
 ) -> None:
     tag(butler, *refs[:2])
-    with refused(butler, root, refs, "2 of the datasets are in TAGGED collection 'tag'"):
-        with butler.removal() as removal:
-            removal.include_collections(RUN)
+    with (
+        refused(butler, root, refs, "2 of the datasets are in TAGGED collection 'tag'"),
+        butler.removal() as removal,
+    ):
+        removal.include_collections(RUN)
     with refused(butler, root, refs, "'tag'"), butler.removal() as removal:
         removal.include_datasets(refs[:1], find_associations_in="tag")
         removal.include_datasets(refs[1:])  # the second is in it too
