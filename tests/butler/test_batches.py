@@ -477,5 +477,5 @@ def test_two_writers_of_one_collection_cannot_both_be_first(butler: Butler, root
             batch.require_collection_absent("new")
             batch.register_collection("new")
             other.register_collection("new", CollectionType.TAGGED)
-    with pytest.raises(DefinitionConflictError):
-        butler.register_collection("new")
+        with pytest.raises(DefinitionConflictError):
+            butler.register_collection("new")
