@@ -17,6 +17,7 @@ _ARGUMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r'\btransfer="(\w+)"', r"--transfer \1"),
         (r"\bdimensions=(?=[A-Z])", "--universe "),
         (r"\bcollections=", "--collections"),
+        (r"(\bbutler\.removal\(\), )?\bfind_associations_in=\.\.\.", "--associations"),
         (r", another name, or update=True", ", or another name"),
     )
 )
