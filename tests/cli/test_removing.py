@@ -102,13 +102,14 @@ def test_what_would_break_is_refused(
 
 
 def test_nobody_to_ask_is_no_yes(root: Path) -> None:
-    for arguments in (
-        ["remove-runs", root, B, "--unlink"],
-        ["remove-datasets", root, "summary", "-c", B],
-        ["unstore", root, "summary", "-c", B],
-        ["remove-collections", root, "tag"],
+    for verb, *arguments in (
+        ["remove-runs", B, "--unlink"],
+        ["remove-datasets", "summary", "-c", B],
+        ["unstore", "summary", "-c", B],
+        ["remove-collections", "tag"],
     ):
-        assert "remedy: Look with --dry-run first, then pass --yes." in call(*arguments, code=2).stderr
+        said = call(verb, root, *arguments, code=2).stderr
+        assert "remedy: Look with --dry-run first, then pass --yes." in said
     with Butler(root, writeable=True) as butler:
         butler.register_dataset_type("unused", ["instrument"], "StructuredDataDict")
     assert "--yes" in call("remove-dataset-type", root, "unused", code=2).stderr
