@@ -82,6 +82,7 @@ AIMS = (
     Aim("put", Kind.PEER, 10),
     Aim("put_many", Kind.RATE, 5_000),
     Aim("ingest_direct", Kind.PEER, 10),
+    Aim("remove_run", Kind.PEER, 4),
     Aim("query", Kind.PEER, 5),
     Aim("query", Kind.LIMIT, 2.5),
     Aim("query_values", Kind.PEER, 4),

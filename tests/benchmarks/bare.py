@@ -1,7 +1,8 @@
 """The fewest system calls and the smallest SQL that keep a journalled repository's promises.
 
 One batch: make its staging directory, write the journal aside and move it, write the artifacts aside and link them, insert
-and commit, remove staging directory and journal.  With syncs: journal and its directory before the artifacts; artifacts and
+and commit, remove staging directory and journal.  A removal writes the journal, deletes rows and commits, deletes files and
+removes the journal.  With syncs: journal and its directory before the artifacts; artifacts and
 their directories before the commit; the commit's log.  Many files are synced by one ``syncfs`` where the system has it.
 """
 
@@ -73,7 +74,7 @@ class Bare:
         artifacts = [f"data/{run}/{row.exposure}/{row.detector}-{batch.hex()}.json" for row in rows]
         staging = f"{self.root}/staging/{batch.hex()}"
         os.mkdir(staging)
-        journal = self._write_journal(staging, batch, rows, artifacts)
+        journal = self._write_journal(staging, batch, [row.uuid for row in rows], artifacts)
         sizes = self._write_artifacts(staging, artifacts, fills)
         self.register(run, rows, artifacts, sizes, batch)
         os.rmdir(staging)
@@ -97,13 +98,37 @@ class Bare:
         cursor.executemany("INSERT INTO record VALUES (?, ?, ?, ?)", records)
         cursor.execute("COMMIT")
 
+    def remove(self, run: int) -> int:
+        """Remove a collection with its datasets as one batch; return their number."""
+        batch = os.urandom(16)
+        found = "SELECT uuid, artifact FROM record JOIN dataset USING (uuid) WHERE run = ?"
+        rows = self.database.execute(found, (run,)).fetchall()
+        uuids, artifacts = [uuid for uuid, _ in rows], [artifact for _, artifact in rows]
+        staging = f"{self.root}/staging/{batch.hex()}"
+        os.mkdir(staging)
+        journal = self._write_journal(staging, batch, uuids, artifacts)
+        os.rmdir(staging)
+        cursor = self.database.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("INSERT INTO outcome VALUES (?, 'committed')", (batch,))
+        for table in ("record", "dataset"):
+            cursor.executemany(f"DELETE FROM {table} WHERE uuid = ?", [(uuid,) for uuid in uuids])
+        cursor.execute("DELETE FROM membership WHERE type = 1 AND collection = ?", (run,))
+        cursor.execute("DELETE FROM collection WHERE id = ?", (run,))
+        cursor.execute("COMMIT")
+        for artifact in artifacts:
+            os.unlink(f"{self.root}/{artifact}")
+        self._sync(list(dict.fromkeys(f"{self.root}/{name.rpartition('/')[0]}" for name in artifacts)))
+        os.unlink(journal)
+        return len(rows)
+
     # -- files
 
     def _write_journal(
-        self, staging: str, batch: bytes, rows: Sequence[Row], artifacts: Sequence[str]
+        self, staging: str, batch: bytes, uuids: Sequence[bytes], artifacts: Sequence[str]
     ) -> str:
         aside, journal = f"{staging}/journal", f"{self.root}/journals/{batch.hex()}"
-        entries = [f"{row.uuid.hex()} {artifact}" for row, artifact in zip(rows, artifacts, strict=True)]
+        entries = [f"{uuid.hex()} {artifact}" for uuid, artifact in zip(uuids, artifacts, strict=True)]
         write_file(aside, "\n".join(entries).encode())
         self._sync([aside])
         os.rename(aside, journal)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tests.benchmarks.workload import DATASET_WRITERS
+from tests.benchmarks.workload import DATASET_REMOVERS, DATASET_WRITERS
 
 Timed = Callable[[], int]
 
@@ -41,7 +41,7 @@ class Side(Protocol):
         """Return what was measured."""
 
     def count(self, operation: str) -> int:
-        """Return how many datasets a writing operation, by its key, left."""
+        """Return how many datasets an operation, by its key, left in its RUN."""
 
 
 def serve(make_side: Callable[[Setting], Side]) -> None:
@@ -54,7 +54,8 @@ def serve(make_side: Callable[[Setting], Side]) -> None:
         key = f"{name}@{n}"
         timed: Timed = getattr(side, name)(n)
         seconds[key] = [time_once(timed, key, n) for _ in range(repeats)]
-        if name in DATASET_WRITERS and (left := side.count(key)) != n:
+        expected = n if name in DATASET_WRITERS else 0
+        if name in DATASET_WRITERS | DATASET_REMOVERS and (left := side.count(key)) != expected:
             raise SystemExit(f"{key}: left {left} datasets")
     json.dump({"versions": side.versions(), "seconds": seconds}, sys.stdout)
 

@@ -49,7 +49,7 @@ class Limit:
         return {"python": sys.version.split()[0], "sqlite": sqlite3.sqlite_version}
 
     def count(self, operation: str) -> int:
-        """Return how many datasets a writing operation left."""
+        """Return how many datasets an operation left in its RUN."""
         run = self._runs[workload.run_of(operation)]
         return int(
             self._bare.database.execute("SELECT count(*) FROM dataset WHERE run = ?", (run,)).fetchone()[0]
@@ -117,6 +117,12 @@ class Limit:
             return n
 
         return timed
+
+    def remove_run(self, n: int) -> Timed:
+        """Remove the rows and files of a RUN as one batch."""
+        run = self._run(workload.run_of(f"remove_run@{n}"))
+        self._ingest_copy(run, n)()
+        return lambda: self._bare.remove(run)
 
     # -- reading
 

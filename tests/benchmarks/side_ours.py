@@ -31,7 +31,9 @@ class Ours:
         return {name: importlib.metadata.version(name) for name in ("butler-core", "sqlalchemy")}
 
     def count(self, operation: str) -> int:
-        """Return how many datasets a writing operation left."""
+        """Return how many datasets an operation left in its RUN."""
+        if workload.run_of(operation) not in self.butler.query_collections():
+            return 0
         return self.butler.query_datasets(workload.DATASET_TYPE, workload.run_of(operation)).count()
 
     # -- writing
@@ -83,6 +85,18 @@ class Ours:
         refs = self.butler.make_refs(workload.DATASET_TYPE, data_ids, run=run)
         datasets = [FileDataset(str(path), [ref]) for path, ref in zip(files, refs, strict=True)]
         return lambda: len(self.butler.ingest(*datasets, transfer=transfer))
+
+    def remove_run(self, n: int) -> Timed:
+        """Remove a RUN with its datasets and files, having looked what goes."""
+        run = self._run(workload.run_of(f"remove_run@{n}"))
+        self._ingest(run, range(n), "copy")()
+
+        def timed() -> int:
+            with self.butler.removal() as removal:
+                removal.include_collections(run)
+                return len(removal.datasets)
+
+        return timed
 
     # -- reading
 

@@ -48,7 +48,9 @@ class Peer:
         return {name: importlib.metadata.version(name) for name in ("lsst-daf-butler", "sqlalchemy")}
 
     def count(self, operation: str) -> int:
-        """Return how many datasets a writing operation left."""
+        """Return how many datasets an operation left in its RUN."""
+        if workload.run_of(operation) not in self.butler.collections.query("*"):
+            return 0
         return len(self._query(workload.run_of(operation)))
 
     # -- writing
@@ -102,6 +104,17 @@ class Peer:
         def timed() -> int:
             self.butler.ingest(*datasets, transfer=transfer)
             return len(datasets)
+
+        return timed
+
+    def remove_run(self, n: int) -> Timed:
+        """Remove a RUN with its datasets and files."""
+        run = self._run(workload.run_of(f"remove_run@{n}"))
+        self._ingest(run, range(n), "copy")()
+
+        def timed() -> int:
+            self.butler.removeRuns([run], unstore=True)
+            return n
 
         return timed
 

@@ -59,6 +59,7 @@ OPERATIONS = (
     Operation("put_many", 10_000, "put many", writes=True, slow=True),
     Operation("ingest_direct", 10_000, "ingest direct", writes=True),
     Operation("ingest_copy", 1_000, "ingest copy", writes=True),
+    Operation("remove_run", 10_000, "remove a RUN", writes=True, slow=True),
     Operation("get_expanded_ref", 1_000, "get by ref, expanded"),
     Operation("get_plain_ref", 1_000, "get by ref, plain"),
     Operation("get_data_id", 1_000, "get by data ID"),
@@ -72,6 +73,8 @@ OPERATIONS = (
 
 DATASET_WRITERS = frozenset({"put", "put_many", "ingest_direct", "ingest_copy"})
 """Operations that write datasets, to a RUN of their own."""
+DATASET_REMOVERS = frozenset({"remove_run"})
+"""Operations that leave no dataset of a RUN of their own."""
 
 
 def run_of(operation: str) -> str:
