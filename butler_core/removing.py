@@ -39,10 +39,9 @@ def look_up(registry: Registry, refs: Iterable[DatasetRef]) -> Found:
 def forget_records(batch: RawBatch, datastore: Datastore, refs: Sequence[DatasetRef]) -> None:
     """Let a batch take away the records that refs carry."""
     keys = OpaqueTableKeyBatch()
+    recorded = [(ref.uuid, ref.datastore_records or ()) for ref in refs]
     for table in datastore.bridge.tables:
-        keys.insert(
-            table, [ref.uuid for ref in refs if ref.datastore_records and table in ref.datastore_records]
-        )
+        keys.insert(table, [uuid for uuid, tables in recorded if table in tables])
     batch.opaque_table_removals.update(keys)
 
 

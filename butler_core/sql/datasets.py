@@ -25,7 +25,7 @@ from butler_core.sql.collections import get_collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.dataset_finder import DatasetFinder
-from butler_core.sql.memberships import MembershipTables
+from butler_core.sql.memberships import GroupMembership, MembershipTables
 from butler_core.sql.statement import Statement
 from butler_core.sql.summaries import SummaryWriter
 from butler_core.sql.transaction import Transaction
@@ -175,20 +175,32 @@ class DatasetWriter:
 
         Raises `InUseError` if one is in a TAGGED or CALIBRATION collection, or has datastore records.
         """
-        cursor, catalog = transaction.cursor, transaction.catalog
-        by_type: dict[int, list[Any]] = defaultdict(list)
-        for key, type_id, _ in self._finder.find(cursor, [uuid.bytes for uuid in uuids]):
-            by_type[type_id].append(key)
-        for type_id, keys in by_type.items():
-            registered = catalog.dataset_types_by_id[type_id]
+        cursor = transaction.cursor
+        groups: dict[tuple[int, int], list[Any]] = defaultdict(list)
+        for key, type_id, run_id in self._finder.find(cursor, [uuid.bytes for uuid in uuids]):
+            groups[type_id, run_id].append(key)
+        for (type_id, run_id), keys in groups.items():
+            registered = transaction.catalog.dataset_types_by_id[type_id]
             tables = self._memberships.get(registered)
-            is_calibration = registered.dataset_type.is_calibration
-            for collection_id, key in tables.find_associations(cursor, keys, is_calibration=is_calibration):
-                raise self._associated(registered, catalog.collections_by_id[collection_id], key)
             if transaction.is_careful:
-                self._check_records(cursor, registered, keys)
-            tables.remove.execute(cursor, (tables.uuids.bind(keys),))
+                self._check_removal(transaction, registered, tables, keys)
+            tables.remove.execute(cursor, (tables.uuids.bind(keys), run_id))
             self._delete.execute(cursor, (self._bind(keys),))
+
+    def _check_removal(
+        self,
+        transaction: Transaction,
+        registered: RegisteredType,
+        tables: GroupMembership,
+        keys: Sequence[Any],
+    ) -> None:
+        """Raise the error that says what still needs a dataset."""
+        is_calibration = registered.dataset_type.is_calibration
+        for collection_id, key in tables.find_associations(
+            transaction.cursor, keys, is_calibration=is_calibration
+        ):
+            raise self._associated(registered, transaction.catalog.collections_by_id[collection_id], key)
+        self._check_records(transaction.cursor, registered, keys)
 
     def _associated(self, registered: RegisteredType, collection: Collection, key: Any) -> InUseError:
         name, uuid = registered.dataset_type.name, self._make_uuid(key)

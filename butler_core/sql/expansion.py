@@ -92,14 +92,12 @@ class Expander:
             if names not in ids:
                 ids[names] = _ids_of(catalog, *names)
             said[ref.uuid_bytes] = ids[names]
-        uuid_from_value = self._context.database.uuid_from_value
-        there = set()
-        for value, *found in self._finder.find(cursor, list(said)):
-            uuid = uuid_from_value(value)
-            key = uuid if isinstance(uuid, bytes) else uuid.bytes
-            if said[key] == tuple(found):
-                there.add(key)
-        return there
+        uuid_bytes = self._context.database.uuid_bytes
+        return {
+            key
+            for value, type_id, run_id in self._finder.find(cursor, list(said))
+            if said[key := uuid_bytes(value)] == (type_id, run_id)
+        }
 
     def _with_dimension_records(self, cursor: Cursor, refs: Sequence[DatasetRef]) -> list[DatasetRef]:
         """Return refs with expanded data IDs, in order; those that have one keep it."""

@@ -121,12 +121,13 @@ class GroupMembership:
 
     @cached_property
     def remove(self) -> Statement:
-        """Remove datasets from all RUN and TAGGED collections; takes the UUIDs."""
-        return Statement(
-            self.database,
-            sa.delete(self.table).where(self.table.c["_uuid"].in_(self.uuids.select)),
-            ["uuids"],
+        """Remove datasets from their RUN; takes the UUIDs and the RUN."""
+        # The sum keeps databases from looking through all of the RUN for a few datasets.
+        collection = self.table.c["_collection"] + sa.literal_column("0")
+        construct = sa.delete(self.table).where(
+            self.table.c["_uuid"].in_(self.uuids.select), collection == sa.bindparam("run")
         )
+        return Statement(self.database, construct, ["uuids", "run"])
 
     def remove_all(self, cursor: Cursor, type_id: int, collection: Collection) -> None:
         """Remove all datasets of a type from a collection."""

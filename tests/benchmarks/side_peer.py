@@ -113,7 +113,7 @@ class Peer:
         self._ingest(run, range(n), "copy")()
 
         def timed() -> int:
-            self.butler.removeRuns([run], unstore=True)
+            self.butler.removeRuns([run])
             return n
 
         return timed

@@ -84,11 +84,11 @@ def test_expansion_of_existing_refs(world: RegistryWorld, count: int, elements: 
 
 @pytest.mark.parametrize("count", [1, 100])
 def test_removal(world: RegistryWorld, count: int) -> None:
-    """Begin, outcome, generation, records, datasets looked up, associations, memberships, datasets, commit."""
+    """Begin, outcome, generation, records, datasets looked up, memberships, datasets, commit."""
     refs = world.put(*_refs(world, count))
     _texts.clear()
     world.remove(*refs)
-    assert len(_texts) == 9, _texts
+    assert len(_texts) == 8, _texts
 
 
 @pytest.mark.parametrize("count", [1, 100])
