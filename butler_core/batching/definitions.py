@@ -7,6 +7,7 @@ from typing import Any
 
 from butler_core.aliases import DatasetTypeLike, DimensionData
 from butler_core.batching.collecting import Collecting
+from butler_core.batching.expanding import RecordsInBatch
 from butler_core.errors import ConflictError, DefinitionConflictError, InvalidInputError
 from butler_core.models.batch import DatasetTypeRegistration, DimensionDataInsertion, DimensionDataSync
 from butler_core.models.collection import SetInsertMode
@@ -25,6 +26,7 @@ class Definitions(Collecting):
         super().__init__(butler, universe, resolver)
         self._waiting: dict[DimensionElementName, DimensionDataSync] = {}
         """What is to be inserted after syncs that did not come yet."""
+        self._records = RecordsInBatch()
 
     # -- dataset types
 
@@ -135,6 +137,7 @@ class Definitions(Collecting):
                 self._followers(on_insert_of).on_insert.append(insertion)
             if on_update_of is not None:
                 self._followers(on_update_of).on_update.append(insertion)
+            self._records.add(records)
             return
         earlier = self._raw.dimension_insertions.get(element)
         if earlier is None:
@@ -146,6 +149,7 @@ class Definitions(Collecting):
             )
         earlier.insert_records(records)
         self._raw.dimension_insertions[element] = earlier
+        self._records.add(records)
 
     def _followers(self, element: DimensionElementName) -> DimensionDataSync:
         """Return what insertions that depend on the sync of an element are kept in; the sync itself may come later."""
@@ -181,4 +185,5 @@ class Definitions(Collecting):
                 remedy="Use two batches.",
             )
         sync.records.append(made.to_raw())
+        self._records.add([made])
         self._raw.dimension_syncs[element] = sync

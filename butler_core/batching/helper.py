@@ -9,6 +9,7 @@ from uuid import UUID
 
 from butler_core.batching.collections import Collections
 from butler_core.batching.definitions import Definitions
+from butler_core.batching.expanding import BatchExpander
 from butler_core.client_cache import ClientCache
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
@@ -28,7 +29,7 @@ from butler_core.models.names import (
     UriExpression,
 )
 from butler_core.models.opaque import OpaqueTableBatch
-from butler_core.models.universe import DimensionUniverse
+from butler_core.models.universe import DimensionGroup, DimensionUniverse
 from butler_core.removal import RemovalHelper
 from butler_core.removing import forget_records, look_up
 from butler_core.resolution import Resolver
@@ -120,7 +121,10 @@ class BatchHelper(Collections, Definitions):
         if not self._files and not self._removed:
             self._results = transactions.apply(self._raw)
             return
-        incoming = [Incoming(self._registry, self._datastore, files, self._raw) for files in self._files]
+        incoming = [
+            Incoming(self._registry, self._datastore, self._with_own_records(files), self._raw)
+            for files in self._files
+        ]
         for each in incoming:
             check(each.generation, self._of_registered_types(each.refs))
         with unwatched():
@@ -143,6 +147,25 @@ class BatchHelper(Collections, Definitions):
         )
         for each in incoming:
             each.finish()
+
+    def _with_own_records(self, files: Files) -> Files:
+        """Expand data IDs that may name dimension values whose records come in this batch."""
+        by_group: dict[DimensionGroup, list[DatasetRef]] = {}
+        for ref in files.refs:
+            group = ref.dataset_type.dimensions
+            if self._records.concerns(group) and not ref.data_id.is_expanded:
+                by_group.setdefault(group, []).append(ref)
+        whole: dict[UUID, DatasetRef] = {}
+        for group, refs in by_group.items():
+            data_ids = BatchExpander(self._registry, self._records, group).expand(ref.data_id for ref in refs)
+            whole.update(
+                (ref.uuid, ref.with_data_id(data_id)) for ref, data_id in zip(refs, data_ids, strict=True)
+            )
+        return files._replace(
+            datasets=[
+                file.with_refs([whole.get(ref.uuid, ref) for ref in file.refs]) for file in files.datasets
+            ]
+        )
 
     def _of_registered_types(self, refs: Sequence[DatasetRef]) -> list[DatasetRef]:
         """Return the refs whose types the Registry has to know already, having looked at the others."""

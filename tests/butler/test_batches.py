@@ -219,6 +219,67 @@ def test_a_removal_in_a_batch_is_refused_whole(butler: Butler, root: Path) -> No
     assert list(butler.query_collections()) == []
 
 
+# -- files of what the batch itself defines
+
+
+def test_files_of_an_exposure_that_comes_with_them(root: Path, butler: Butler, tmp_path: Path) -> None:
+    """An instrument's first night in one transaction: records, RUN, dataset type and files."""
+    raw = DatasetType("raw", butler.dimensions.conform(["exposure", "detector"]), "StructuredDataDict")
+    exposure = {
+        "instrument": INSTRUMENT,
+        "id": 900,
+        "obs_id": "E900",
+        "physical_filter": "Cam-Z",
+        "day_obs": 20260101,
+    }
+    data_ids = [
+        DataCoordinate.standardize(
+            {"instrument": INSTRUMENT, "exposure": 900, "detector": detector}, universe=butler.dimensions
+        )
+        for detector in (0, 50)
+    ]
+    refs = [DatasetRef(uuid4(), raw, data_id, OTHER) for data_id in data_ids]
+    with butler.batched() as batch:
+        batch.ingest(*(file_of(tmp_path, ref, name=f"{n}.json") for n, ref in enumerate(refs)))
+        batch.register_collection(OTHER)
+        batch.register_dataset_type(raw)
+        batch.insert_dimension_data("exposure", [exposure])
+        batch.insert_dimension_data(
+            "detector",
+            [{"instrument": INSTRUMENT, "id": 50, "full_name": "S50"}],
+            on_insert_of="physical_filter",
+        )
+        batch.sync_dimension_data(
+            {"instrument": INSTRUMENT, "name": "Cam-Z", "band": "z"}, element="physical_filter"
+        )
+    assert [butler.get(ref) for ref in refs] == [{"from": "file"}] * 2
+    found = list(butler.query_datasets("raw", OTHER).expanded())
+    assert {ref.data_id["band"] for ref in found} == {"z"}
+    assert len(files_under(root)) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"exposure": 900, "detector": 51}, r"no detector \{instrument='Cam', detector=51\}, neither"),
+        ({"exposure": 901, "detector": 0}, "no exposure .*901.*neither"),
+    ],
+)
+def test_files_of_what_is_defined_nowhere(
+    butler: Butler, root: Path, tmp_path: Path, values: dict[str, int | str], match: str
+) -> None:
+    data_id = DataCoordinate.standardize({"instrument": INSTRUMENT, **values}, universe=butler.dimensions)
+    ref = DatasetRef(uuid4(), butler.get_dataset_type("summary"), data_id, RUN)
+    with pytest.raises(DataIdError, match=match), butler.batched() as batch:
+        batch.insert_dimension_data(
+            "exposure",
+            [{"instrument": INSTRUMENT, "id": 900, "physical_filter": "Cam-G", "day_obs": 20260101}],
+        )
+        batch.ingest(file_of(tmp_path, ref))
+    assert list(butler.query_dimension_records("exposure", instrument=INSTRUMENT, exposure=900)) == []
+    assert (files_under(root), journals_under(root)) == ([], [])
+
+
 # -- contradictions and mistakes, each of which leaves the batch as it was
 
 
