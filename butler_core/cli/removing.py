@@ -103,9 +103,8 @@ def settle(
     elif removal:
         ask(_question(facts), yes=yes)
     done = "would remove" if dry_run else "removed"
-    shown = (
-        facts | {"dry_run": dry_run} if as_json else {done: facts["datasets"], "bytes": facts["size_bytes"]}
-    )
+    counts = f"{facts['datasets']} datasets, {len(facts['collections'])} collections"
+    shown = facts | {"dry_run": dry_run} if as_json else {done: counts, "bytes": facts["size_bytes"]}
     return lambda: print_facts(shown, as_json=as_json)
 
 

@@ -65,7 +65,7 @@ def test_a_dry_run_shows_what_would_go_and_removes_nothing(root: Path) -> None:
     assert ["remove", B, "the", "collection"] in lines
     assert ["unlink", "chain", A] in lines
     assert ["dissociate", "tag", "1"] in lines
-    assert ["would", "remove", "5"] in lines
+    assert ["would", "remove", "5", "datasets,", "2", "collections"] in lines
     facts = call_json("remove-runs", root, "u/*", "--unlink", "--associations", "--dry-run")
     assert facts == {
         "datasets": 5,
