@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,17 +18,37 @@ from butler_core.errors import (
     ConflictError,
     DataIdError,
     DatasetExistsError,
+    DatasetNotFoundError,
+    InUseError,
     PreconditionError,
 )
-from butler_core.models.batch import ChainedCollectionEdit, DimensionDataSync, RawBatch
-from butler_core.models.collection import CollectionType, SequenceEditMode
+from butler_core.models.batch import (
+    Certification,
+    ChainedCollectionEdit,
+    CollectionRegistration,
+    DatasetTypeRegistration,
+    Decertification,
+    DimensionDataSync,
+    Precondition,
+    RawBatch,
+    TaggedCollectionEdit,
+)
+from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.dataset_ref import DatasetRef, new_uuid, new_uuids
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import BatchOutcome
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.registry_world import DAY, INSTRUMENT, RUN, SUMMARY, RegistryWorld, bare
+from butler_core.testing.registry_world import (
+    DAY,
+    FLAT,
+    INSTRUMENT,
+    RUN,
+    SUMMARY,
+    RegistryWorld,
+    bare,
+)
 
 _LONG_AGO = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
@@ -184,6 +206,77 @@ class BatchTests:
         batch.opaque_table_insertions.insert(world.bridge.table_name, [(ref.uuid, ("a", 1, None, True))])
         with pytest.raises(ConflictError, match=str(ref.uuid)):
             registry.apply_batch(batch)
+
+    def test_all_kinds_in_their_order(self, registry: Any, world: RegistryWorld) -> None:
+        """One batch in which every kind needs what an earlier kind does."""
+        old = world.put(world.ref(), world.ref(exposure=None))
+        world.register("tag", type=CollectionType.TAGGED)
+        world.register("calib", type=CollectionType.CALIBRATION)
+        world.register("chain", "old chain", type=CollectionType.CHAINED)
+        uuids = frozenset(ref.uuid for ref in old)
+        world.edit(
+            TaggedCollectionEdit(collection="tag", datasets=uuids, mode=SetEditMode.INSERT_OR_FAIL),
+            Certification(collection="calib", datasets=frozenset({old[1].uuid}), timespan=(0, 9)),
+            ChainedCollectionEdit(chain="chain", children=(RUN,), mode=SequenceEditMode.ASSIGN),
+        )
+        new_type = DatasetType("new", world.summary.dimensions, "StructuredDataDict")
+        new = DatasetRef(new_uuid(), new_type, world.data_id(exposure=99), "new run")
+        batch = RawBatch(collection_removals={RUN, "old chain"}, dataset_type_removals={FLAT, SUMMARY})
+        batch.dataset_removals.include(old)
+        batch.opaque_table_removals.insert(world.bridge.table_name, uuids)
+        batch.collection_edits = [
+            TaggedCollectionEdit(collection="tag", datasets=uuids, mode=SetEditMode.DISCARD),
+            Decertification(
+                collection="calib",
+                dataset_type=FLAT,
+                timespan=(None, None),
+                datasets=frozenset({old[1].uuid}),
+            ),
+            ChainedCollectionEdit(chain="chain", children=(RUN,), mode=SequenceEditMode.REMOVE),
+            ChainedCollectionEdit(chain="chain", children=("new run",), mode=SequenceEditMode.EXTEND),
+            TaggedCollectionEdit(
+                collection="tag", datasets=frozenset({new.uuid}), mode=SetEditMode.INSERT_OR_FAIL
+            ),
+        ]
+        values = ("path", 1, None, True)
+        batch.opaque_table_insertions.insert(world.bridge.table_name, [(new.uuid, values)])
+        batch.dataset_insertions.include([new])
+        batch.dimension_insertions["exposure"] = world.insertion("exposure", [world.exposure(99)])
+        registration = CollectionRegistration(name="new run", type=CollectionType.RUN)
+        batch.collection_registrations["new run"] = registration
+        batch.dataset_type_registrations["new"] = DatasetTypeRegistration.from_dataset_type(new_type)
+        batch.preconditions.append(Precondition(kind="chain", name="chain", children=(RUN,)))
+        registry.apply_batch(batch)
+        assert set(world.collections()) == {"tag", "calib", "chain", "new run"}
+        assert world.children("chain") == ("new run",)
+        assert {each.name for each in registry.snapshot().dataset_types} == {"new"}
+        (found,) = registry.expand_existing_dataset_refs([bare(new), *map(bare, old)]).refs
+        assert found.datastore_records == {world.bridge.table_name: values}
+
+    def test_an_association_and_a_removal_that_race(self, registry: Any, world: RegistryWorld) -> None:
+        """Whoever is second is refused, so no tag names a dataset that is gone."""
+        world.register("tag", type=CollectionType.TAGGED)
+
+        def attempt(act: Callable[[], object]) -> str:
+            try:
+                act()
+            except (DatasetNotFoundError, InUseError) as error:
+                return type(error).__name__
+            return "done"
+
+        for _ in range(10):
+            (ref,) = world.put(world.ref())
+            edit = TaggedCollectionEdit(
+                collection="tag", datasets=frozenset({ref.uuid}), mode=SetEditMode.INSERT_OR_FAIL
+            )
+            acts = [partial(world.edit, edit), partial(world.remove, ref)]
+            with ThreadPoolExecutor(2) as threads:
+                answers = list(threads.map(attempt, acts))
+            assert answers in (["done", "InUseError"], ["DatasetNotFoundError", "done"])
+            assert world.exists(ref) == (answers[0] == "done") == bool(world.members("tag"))
+            if world.exists(ref):
+                world.edit(edit.model_copy(update={"mode": SetEditMode.REMOVE}))
+                world.remove(ref)
 
     def test_threads_may_share_it(self, registry: Any, world: RegistryWorld) -> None:
         world.insert("exposure", *(world.exposure(number) for number in range(1000, 1040)))
