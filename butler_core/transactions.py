@@ -251,6 +251,11 @@ class Transactions:
                 )
                 names.append(self._datastore.journals.create(locations[run], journal))
         except BaseException as error:
+            if kind == "remove" and isinstance(error, UnavailableError):
+                error.add_note(
+                    "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
+                    "for each artifact, so free that much beside it first."
+                )
             self._undo(batch, (), [*earlier, *names], error)
             raise
         return names
