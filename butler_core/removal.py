@@ -140,17 +140,17 @@ class RemovalHelper:
         definitions = self._cache.refresh()
         wanted = self._default_collections if wildcard is None else definitions.match_collections(wildcard)
         names = self._match(definitions, find_associations_in)
-        added: dict[CollectionName, Set[DatasetRef]] = {}
-        for name in wanted:
-            if name not in self._collections:
-                added[name] = datasets = self._read_run(definitions, name)
-                self._add(definitions, datasets, names)
+        added = {name: self._read_run(definitions, name) for name in wanted if name not in self._collections}
+        datasets = DatasetRows()
+        for rows in added.values():
+            datasets.add_all(rows)
+        self._add(definitions, datasets, names)
         self._collections.update(dict.fromkeys(added))
         self._links = _find_links(definitions, self._collections)
         self._orphaned.difference_update(added)
         if find_orphaned:
             self._orphaned |= _find_orphans(definitions, self._collections, added)
-        return added
+        return dict(added)
 
     def include_orphaned(
         self,
