@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -33,6 +34,8 @@ class FileRecord(NamedTuple):
     storage_class: StorageClassName
     """The one that was written."""
 
+
+_pick = itemgetter(*FileRecord._fields)
 
 FileRecords: TypeAlias = tuple[FileRecord, ...]
 """All of one dataset: one for the whole, or one for each component."""
@@ -90,15 +93,7 @@ def rows_to_records(rows: Iterable[Mapping[ColumnName, Any]]) -> dict[UUID, File
     """Gather the database's rows by dataset."""
     found: dict[UUID, FileRecords] = {}
     for row in rows:
-        record = FileRecord(
-            row["component"],
-            row["artifact"],
-            row["formatter"],
-            row["size_bytes"],
-            row["checksum"],
-            row["member"],
-            row["storage_class"],
-        )
-        uuid = row["dataset_uuid"]
-        found[uuid] = (*found[uuid], record) if uuid in found else (record,)
+        uuid, record = row["dataset_uuid"], FileRecord._make(_pick(row))
+        earlier = found.get(uuid)
+        found[uuid] = (record,) if earlier is None else (*earlier, record)
     return found

@@ -219,6 +219,14 @@ def test_a_removal_in_a_batch_is_refused_whole(butler: Butler, root: Path) -> No
     assert list(butler.query_collections()) == []
 
 
+def test_a_dataset_of_another_run_is_not_the_one_that_was_meant(butler: Butler) -> None:
+    old = butler.put({}, "summary", FIRST)
+    butler.register_collection(OTHER)
+    with butler.batched() as batch, batch.removal() as removal:
+        removal.include_datasets([DatasetRef(old.uuid, old.dataset_type, old.data_id, OTHER)])
+    assert butler.exists(old, check_artifact=True)
+
+
 # -- files of what the batch itself defines
 
 
