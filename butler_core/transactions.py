@@ -29,7 +29,7 @@ from butler_core.errors import (
 from butler_core.models.batch import BatchResults, RawBatch
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.journal import JOURNAL_VERSION, BatchOutcome, Journal, JournalEntry
-from butler_core.models.names import ArtifactName, JournalPathMap
+from butler_core.models.names import ArtifactName, CollectionName, JournalPathMap, OpaqueTableValues
 from butler_core.models.opaque import OpaqueTableBatch
 from butler_core.writer import identify_writer
 
@@ -45,16 +45,17 @@ def is_ours(artifact: ArtifactName) -> bool:
 def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[JournalEntry]:
     """List the artifacts under the datastore's root that the records on refs name."""
     refs = list(refs)
-    runs = {ref.uuid: ref.run for ref in refs}
     entries = []
     for name, table in datastore.bridge.tables.items():
         if table.artifact_column is None:
             continue
-        values = {
-            ref.uuid: ref.datastore_records[name]
-            for ref in refs
-            if ref.datastore_records and name in ref.datastore_records
-        }
+        runs: dict[UUID, CollectionName] = {}
+        values: dict[UUID, OpaqueTableValues] = {}
+        for ref in refs:
+            records = ref.datastore_records
+            if records and name in records:
+                uuid = ref.uuid
+                runs[uuid], values[uuid] = ref.run, records[name]
         for row in datastore.bridge.opaque_values_to_raw(name, values):
             artifact, uuid = row[table.artifact_column], row["dataset_uuid"]
             if is_ours(artifact):
