@@ -157,17 +157,11 @@ class Transactions:
         UnavailableError
             If all is committed but artifacts could not be deleted; their journals stay and recovery ends it.
         """
-        entries, doomed = journal_entries(self._datastore, refs), journal_entries(self._datastore, removed)
+        entries = journal_entries(self._datastore, refs)
+        doomed = journal_entries(self._datastore, removed) if removed else []
         with _Running(batch):
             journals = self._open_journals(batch, "write", entries, journal_paths)
-            try:
-                removals = self._open_journals(batch, "remove", doomed, journal_paths, journals)
-            except UnavailableError as error:
-                error.add_note(
-                    "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
-                    "for each artifact, so free that much beside it first."
-                )
-                raise
+            removals = self._open_removals(batch, doomed, journal_paths, journals) if doomed else []
             try:
                 records = make()
             except BaseException as error:
@@ -223,6 +217,23 @@ class Transactions:
         return found
 
     # -- steps
+
+    def _open_removals(
+        self,
+        batch: RawBatch,
+        doomed: Sequence[JournalEntry],
+        journal_paths: JournalPathMap,
+        journals: Sequence[str],
+    ) -> list[str]:
+        """Write the journals of a removal, beside those of what the batch writes."""
+        try:
+            return self._open_journals(batch, "remove", doomed, journal_paths, journals)
+        except UnavailableError as error:
+            error.add_note(
+                "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
+                "for each artifact, so free that much beside it first."
+            )
+            raise
 
     def _open_journals(
         self,

@@ -426,6 +426,25 @@ def test_what_follows_a_sync_needs_that_sync(butler: Butler) -> None:
         batch.insert_dimension_data("day_obs", [{"instrument": INSTRUMENT, "id": 1}], on_update_of="detector")
 
 
+@pytest.mark.parametrize(("band", "inserted"), [("g", False), ("u", True)])
+def test_what_follows_an_update_is_inserted_only_after_one(butler: Butler, band: str, inserted: bool) -> None:
+    with butler.batched() as batch:
+        batch.insert_dimension_data(
+            "day_obs", [{"instrument": INSTRUMENT, "id": 1}], on_update_of="physical_filter"
+        )
+        batch.insert_dimension_data(
+            "day_obs", [{"instrument": INSTRUMENT, "id": 2}], on_insert_of="physical_filter"
+        )
+        batch.sync_dimension_data(
+            {"instrument": INSTRUMENT, "name": "Cam-G", "band": band}, update=True, element="physical_filter"
+        )
+    days = {
+        record.data_id["day_obs"]
+        for record in butler.query_dimension_records("day_obs", instrument=INSTRUMENT)
+    }
+    assert days - {20260101} == ({1} if inserted else set())
+
+
 def test_a_type_of_the_batch_and_refs_of_another(butler: Butler, tmp_path: Path) -> None:
     group = butler.dimensions.conform(["detector"])
     ref = DatasetRef(uuid4(), DatasetType("new", group, "StructuredDataDict"), _detector(butler, 0), RUN)
