@@ -161,7 +161,7 @@ class Transactions:
         doomed = journal_entries(self._datastore, removed) if removed else []
         with _Running(batch):
             journals = self._open_journals(batch, "write", entries, journal_paths)
-            removals = self._open_removals(batch, doomed, journal_paths, journals) if doomed else []
+            removals = self._open_journals(batch, "remove", doomed, journal_paths, journals) if doomed else []
             try:
                 records = make()
             except BaseException as error:
@@ -217,23 +217,6 @@ class Transactions:
         return found
 
     # -- steps
-
-    def _open_removals(
-        self,
-        batch: RawBatch,
-        doomed: Sequence[JournalEntry],
-        journal_paths: JournalPathMap,
-        journals: Sequence[str],
-    ) -> list[str]:
-        """Write the journals of a removal, beside those of what the batch writes."""
-        try:
-            return self._open_journals(batch, "remove", doomed, journal_paths, journals)
-        except UnavailableError as error:
-            error.add_note(
-                "Nothing was removed.  Should the store be full: a removal needs room for its journal, about 250 bytes "
-                "for each artifact, so free that much beside it first."
-            )
-            raise
 
     def _open_journals(
         self,
