@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.names import DataIdValue, DimensionElementName
-from butler_core.models.record import DimensionRecord, record_shape
+from butler_core.models.record import DimensionRecord, RecordShape, record_shape
 from butler_core.models.universe import DimensionGroup
 
 _Key = tuple[DataIdValue, ...]
@@ -18,9 +18,22 @@ class _Lookup(NamedTuple):
 
     positions: tuple[int, ...]
     """Of the values that make the record's key, among a full data ID's."""
-    records: Mapping[_Key, DimensionRecord]
+    shape: RecordShape | None
+    """Of the records; None for an element without a table."""
+    values: Mapping[_Key, tuple[Any, ...]]
+    """Of each record, by its key."""
+    records: dict[_Key, DimensionRecord]
+    """Those that were asked for so far."""
     implied: tuple[int, ...]
     """Positions of the values that the record fixes."""
+
+    def find(self, full: _Key) -> DimensionRecord | None:
+        """Return the record of a full data ID, the same one for all that share it."""
+        key = tuple([full[position] for position in self.positions])
+        record = self.records.get(key)
+        if record is None and self.shape is not None and (values := self.values.get(key)) is not None:
+            record = self.records.setdefault(key, DimensionRecord(self.shape, values))
+        return record
 
 
 class _Records(Mapping[DimensionElementName, DimensionRecord | None]):
@@ -33,8 +46,7 @@ class _Records(Mapping[DimensionElementName, DimensionRecord | None]):
         self._values = values
 
     def __getitem__(self, element: DimensionElementName) -> DimensionRecord | None:
-        lookup = self._lookups[element]
-        return lookup.records.get(tuple([self._values[position] for position in lookup.positions]))
+        return self._lookups[element].find(self._values)
 
     def __iter__(self) -> Iterator[DimensionElementName]:
         return iter(self._lookups)
@@ -59,13 +71,13 @@ def make_expander(
     lookups: dict[DimensionElementName, _Lookup] = {}
     for name in group.lookup_order:
         element = universe.elements[name]
-        found: dict[_Key, DimensionRecord] = {}
-        if element.has_table:
-            shape = record_shape(universe, name)
-            found = {row[: shape.key_length]: DimensionRecord(shape, row) for row in rows.get(name, ())}
+        shape = record_shape(universe, name) if element.has_table else None
+        length = len(element.required)
         lookups[name] = _Lookup(
             tuple(positions[key] for key in element.required),
-            found,
+            shape,
+            {row[:length]: row for row in rows.get(name, ())},
+            {},
             tuple(positions[implied] for implied in element.implied),
         )
     fixing = [lookup for lookup in lookups.values() if lookup.implied]
@@ -73,10 +85,10 @@ def make_expander(
 
     def expand(values: _Key) -> DataCoordinate:
         known: list[Any] = [*values, *unknown]
-        for key_positions, records, implied in fixing:
-            record = records.get(tuple([known[position] for position in key_positions]))
-            if record is not None:
-                for position, value in zip(implied, record.values[len(key_positions) :], strict=False):
+        for lookup in fixing:
+            row = lookup.values.get(tuple([known[position] for position in lookup.positions]))
+            if row is not None:
+                for position, value in zip(lookup.implied, row[len(lookup.positions) :], strict=False):
                     known[position] = value
         full = tuple(known)
         return DataCoordinate.from_full(group, full, _Records(lookups, full))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from types import EllipsisType, TracebackType
 from typing import Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
@@ -19,13 +19,14 @@ from butler_core.expressions.tree import conjunction, names_in
 from butler_core.expressions.where import OrderBy, Where, WhereClause, read_order_by, read_where
 from butler_core.models.bulk import unwatched
 from butler_core.models.data_id import DataCoordinate, DataId, check_value
-from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.dataset_ref import DatasetRef, uuid_from_bytes
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionPattern, DataIdValue, DatasetTypeName, DimensionElementName
 from butler_core.models.record import DimensionRecord, record_shape
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
 from butler_core.resolution import Defaults, make_refs
 
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 DatasetTypePattern: TypeAlias = DatasetType | str | Iterable[DatasetType | str] | EllipsisType
 
@@ -233,14 +234,19 @@ class _DescribedQuery(QueryAdapter[_T_co]):
         return description, page
 
     def __iter__(self) -> Iterator[_T_co]:
-        description, page = self._first_page()
-        while True:
+        return self._read(self._convert)
+
+    def _read(self, convert: Callable[[QueryPage], Sequence[_T]], answer: str = "rows") -> Iterator[_T]:
+        """Yield what a function makes of each page."""
+        with unwatched():
+            description, page = self._first_page(answer)
+            found = convert(page)
+        yield from found
+        while page.next_page is not None:
             with unwatched():
-                found = self._convert(page)
+                page = self._services.registry.execute(description, page=page.next_page)
+                found = convert(page)
             yield from found
-            if page.next_page is None:
-                return
-            page = self._services.registry.execute(description, page=page.next_page)
 
     def count(self) -> int:
         """Count the rows."""
@@ -336,7 +342,8 @@ class DatasetQueryAdapter(_DescribedQuery[DatasetRef]):
 
     def uuids(self) -> Iterable[UUID]:
         """Return the UUIDs alone; lazy, and can be iterated again."""
-        return _Mapped(self, lambda ref: ref.uuid)
+        bare = self._but(self._constraints, False)
+        return _Again(lambda: bare._read(_uuids_of, "uuids"))
 
     def _reasons(self) -> list[str]:
         definitions = self._services.cache.refresh()
@@ -413,7 +420,11 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
 
     def uuids(self) -> Iterable[UUID]:
         """Return the UUIDs alone; lazy, and can be iterated again."""
-        return _Mapped(self, lambda ref: ref.uuid)
+        return _Again(self._uuids)
+
+    def _uuids(self) -> Iterator[UUID]:
+        every = chain.from_iterable(adapter.uuids() for adapter in self.by_dataset_type.values())
+        return islice(every, self._start, self._stop)
 
     def count(self) -> int:
         """Count the refs."""
@@ -504,15 +515,22 @@ class DimensionRecordQueryAdapter(_DescribedQuery[DimensionRecord]):
         return [DimensionRecord(shape, row) for row in page.rows]
 
 
-class _Mapped(Iterable[Any]):
-    """A view of another iterable through a function; can be iterated again."""
+class _Again(Iterable[_T]):
+    """What a function begins to yield each time that somebody iterates."""
 
-    def __init__(self, source: Iterable[Any], function: Callable[[Any], Any]) -> None:
-        self._source = source
-        self._function = function
+    def __init__(self, begin: Callable[[], Iterator[_T]]) -> None:
+        self._begin = begin
 
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._function, self._source)
+    def __iter__(self) -> Iterator[_T]:
+        return self._begin()
+
+
+def _uuids_of(page: QueryPage) -> list[UUID]:
+    """Make the UUIDs of a page that has nothing else."""
+    rows = page.rows
+    if rows and isinstance(rows[0][0], bytes):
+        return [uuid_from_bytes(uuid) for (uuid,) in rows]
+    return [uuid for (uuid,) in rows]
 
 
 def match_search(

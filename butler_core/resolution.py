@@ -241,10 +241,10 @@ def one_ref(dataset_type: DatasetType, page: QueryPage) -> DatasetRef | None:
 
 def make_refs(dataset_type: DatasetType, page: QueryPage) -> list[DatasetRef]:
     """Make the refs of a page of datasets, with whatever records came along."""
-    refs = refs_from_rows(dataset_type, page.rows)
-    if page.dimension_records:
-        expand = make_expander(dataset_type.dimensions, page.dimension_records)
-        refs = [ref.with_data_id(expand(ref.required_values)) for ref in refs]
-    if page.datastore_records is not None:
-        refs = page.datastore_records.attach_to(refs)
-    return refs
+    expand = (
+        make_expander(dataset_type.dimensions, page.dimension_records) if page.dimension_records else None
+    )
+    records = page.datastore_records
+    return refs_from_rows(
+        dataset_type, page.rows, expand=expand, records=None if records is None else records.rows
+    )

@@ -29,7 +29,7 @@ from butler_core.models.names import (
     JournalPathMap,
     OpaqueTableName,
 )
-from butler_core.models.opaque import OpaqueTableBatch
+from butler_core.models.opaque import StoredRecords
 
 
 class QueryPage(NamedTuple):
@@ -42,7 +42,7 @@ class QueryPage(NamedTuple):
     generation: int
     dimension_records: Mapping[DimensionElementName, Sequence[tuple[Any, ...]]] = {}
     """If asked for: the records behind the page's data IDs, each once, values in the order of `RecordShape.names`."""
-    datastore_records: OpaqueTableBatch | None = None
+    datastore_records: StoredRecords | None = None
     """If asked for: of the page's datasets."""
 
 

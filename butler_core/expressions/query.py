@@ -49,7 +49,8 @@ class QueryDescription(BaseModel):
     version: Literal[1] = QUERY_VERSION
     kind: Literal["datasets", "data_ids", "records"]
     """What a row is: a dataset, a data ID, or a dimension record."""
-    answer: Literal["rows", "count", "any", "plan"] = "rows"
+    answer: Literal["rows", "uuids", "count", "any", "plan"] = "rows"
+    """What is wanted: rows; of ``datasets`` their UUIDs alone, as rows of one column; or one row that says something of all."""
     dimensions: tuple[DimensionName, ...]
     """The dimensions of the rows."""
     dataset_type: DatasetTypeName | None = None

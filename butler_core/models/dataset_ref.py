@@ -6,9 +6,9 @@ import enum
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID, SafeUUID, uuid5
 
 from butler_core.models.data_id import DataCoordinate
@@ -31,7 +31,7 @@ class DatasetIdMode(enum.Enum):
 
 
 _new, _set = object.__new__, object.__setattr__
-_UNKNOWN = SafeUUID.unknown
+_UNKNOWN = SafeUUID.unknown  # to look it up in its enumeration each time costs a fifth of making a UUID
 
 
 def uuid_from_bytes(data: bytes) -> UUID:
@@ -90,6 +90,21 @@ def deterministic_uuid(
     return uuid5(NAMESPACE, json.dumps(parts, separators=(",", ":")))
 
 
+class RecordTable(Protocol):
+    """One table of datastore records, as far as the rows of one dataset go."""
+
+    @property
+    def name(self) -> OpaqueTableName:
+        """Its name."""
+
+    def to_values(self, rows: list[Any]) -> OpaqueTableValues:
+        """Return what a ref carries for one dataset's rows."""
+
+
+RecordRows: TypeAlias = tuple[tuple[RecordTable, Any], ...]
+"""One dataset's datastore records as they were read: tables and rows, not looked into."""
+
+
 class DatasetRef:
     """One dataset, always with its UUID; equal by UUID, dataset type and data ID.
 
@@ -107,7 +122,8 @@ class DatasetRef:
         What a datastore must know to read it, by table; None: not fetched; empty: not stored.
     """
 
-    __slots__ = ("_data_id", "_dataset_type", "_datastore_records", "_run", "_uuid")
+    # What was read from a registry stays as it came (bytes, tuples) until it is asked for: most of it never is.
+    __slots__ = ("_data_id", "_dataset_type", "_datastore_records", "_expand", "_run", "_uuid")
 
     def __init__(
         self,
@@ -120,8 +136,11 @@ class DatasetRef:
         self._uuid: UUID | bytes = uuid
         self._dataset_type = dataset_type
         self._data_id: DataCoordinate | tuple[DataIdValue, ...] = data_id
+        self._expand: Expand | None = None
         self._run = run
-        self._datastore_records = datastore_records
+        self._datastore_records: Mapping[OpaqueTableName, OpaqueTableValues] | RecordRows | None = (
+            datastore_records
+        )
 
     @property
     def uuid(self) -> UUID:
@@ -147,7 +166,9 @@ class DatasetRef:
         """Values for the dataset type's dimensions."""
         data_id = self._data_id
         if data_id.__class__ is tuple:
-            self._data_id = data_id = DataCoordinate.from_required(self._dataset_type.dimensions, data_id)
+            dimensions, expand = self._dataset_type.dimensions, self._expand
+            data_id = DataCoordinate.from_required(dimensions, data_id) if expand is None else expand(data_id)
+            self._data_id = data_id
         return data_id  # type: ignore[return-value]
 
     @property
@@ -164,13 +185,22 @@ class DatasetRef:
     @property
     def datastore_records(self) -> Mapping[OpaqueTableName, OpaqueTableValues] | None:
         """Its rows by table; None: not fetched; empty: not stored."""
-        records = self._datastore_records
+        records = self._known_records()
         return records if records is None else MappingProxyType(records)
+
+    def _known_records(self) -> Mapping[OpaqueTableName, OpaqueTableValues] | None:
+        records = self._datastore_records
+        if records.__class__ is tuple:
+            self._datastore_records = records = records_from_rows(records)
+        return records  # type: ignore[return-value]
 
     @property
     def is_expanded(self) -> bool:
         """Whether it carries dimension records and datastore records."""
-        return self._datastore_records is not None and self.data_id.is_expanded
+        if self._datastore_records is None:
+            return False
+        data_id = self._data_id
+        return self._expand is not None if data_id.__class__ is tuple else data_id.is_expanded  # type: ignore[union-attr]
 
     def with_datastore_records(
         self, records: Mapping[OpaqueTableName, OpaqueTableValues] | None
@@ -196,10 +226,11 @@ class DatasetRef:
         self,
         dataset_type: DatasetType,
         data_id: DataCoordinate | tuple[DataIdValue, ...],
-        records: Mapping[OpaqueTableName, OpaqueTableValues] | None,
+        records: Mapping[OpaqueTableName, OpaqueTableValues] | RecordRows | None,
     ) -> DatasetRef:
-        ref = object.__new__(DatasetRef)
+        ref = _new(DatasetRef)
         ref._uuid = self._uuid
+        ref._expand = self._expand
         ref._dataset_type = dataset_type
         ref._data_id = data_id
         ref._run = self._run
@@ -232,15 +263,49 @@ class DatasetRef:
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return DatasetRef, (self.uuid, self._dataset_type, self.data_id, self._run, self._datastore_records)
+        return DatasetRef, (self.uuid, self._dataset_type, self.data_id, self._run, self._known_records())
 
 
-def refs_from_rows(dataset_type: DatasetType, rows: Iterable[tuple[Any, ...]]) -> list[DatasetRef]:
+Expand: TypeAlias = Callable[[tuple[DataIdValue, ...]], DataCoordinate]
+"""Makes an expanded data ID of required values."""
+
+
+def records_from_rows(rows: RecordRows) -> dict[OpaqueTableName, OpaqueTableValues]:
+    """Make one dataset's datastore records of its rows."""
+    by_table: dict[RecordTable, list[Any]] = {}
+    for table, row in rows:
+        by_table.setdefault(table, []).append(row)
+    return {table.name: table.to_values(found) for table, found in by_table.items()}
+
+
+def with_record_rows(ref: DatasetRef, rows: RecordRows) -> DatasetRef:
+    """Return the same ref with datastore records that are made of these rows when they are asked for."""
+    return ref._but(ref._dataset_type, ref._data_id, rows)
+
+
+def refs_from_rows(
+    dataset_type: DatasetType,
+    rows: Iterable[tuple[Any, ...]],
+    *,
+    expand: Expand | None = None,
+    records: Mapping[UUID | bytes, RecordRows] | None = None,
+) -> list[DatasetRef]:
     """Make refs of trusted rows: UUID or its bytes, run, then the required values one by one.
 
     The objects inside are made when asked for.
+
+    Parameters
+    ----------
+    dataset_type
+        Of all of them.
+    rows
+        One for each ref.
+    expand
+        What makes their data IDs; None for minimal ones.
+    records
+        Their datastore records, by the first value of ``rows``; None: not fetched.
     """
-    new, cls = object.__new__, DatasetRef
+    new, cls = _new, DatasetRef
     refs: list[DatasetRef] = []
     append = refs.append
     for row in rows:
@@ -248,7 +313,12 @@ def refs_from_rows(dataset_type: DatasetType, rows: Iterable[tuple[Any, ...]]) -
         ref._uuid = row[0]
         ref._dataset_type = dataset_type
         ref._data_id = row[2:]
+        ref._expand = expand
         ref._run = row[1]
         ref._datastore_records = None
         append(ref)
+    if records is not None:
+        find = records.get
+        for ref in refs:
+            ref._datastore_records = find(ref._uuid, ())
     return refs

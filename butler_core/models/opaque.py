@@ -5,13 +5,19 @@ A Registry stores these rows and understands one column of them, the artifact's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.dataset_ref import (
+    DatasetRef,
+    RecordRows,
+    records_from_rows,
+    uuid_from_bytes,
+    with_record_rows,
+)
 from butler_core.models.model_config import FROZEN, OPEN
 from butler_core.models.names import ColumnName, OpaqueTableName, OpaqueTableValues
 
@@ -89,6 +95,38 @@ class OpaqueTableBatch(BaseModel):
             ref.with_datastore_records({name: rows[ref.uuid] for name, rows in tables if ref.uuid in rows})
             for ref in refs
         ]
+
+
+class StoredRecords:
+    """Datastore records as a Registry read them, each dataset's made of its rows when they are asked for.
+
+    Parameters
+    ----------
+    rows
+        By dataset, which is named by its UUID or the bytes of it.
+    key
+        Turns the bytes of a UUID into what names the dataset in ``rows``.
+    """
+
+    __slots__ = ("_key", "rows")
+
+    def __init__(self, rows: Mapping[UUID | bytes, RecordRows], key: Callable[[bytes], UUID | bytes]) -> None:
+        self.rows = rows
+        self._key = key
+
+    def attach_to(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
+        """Return new refs that carry their records (none: an empty mapping), in the order given."""
+        find, key = self.rows.get, self._key
+        return [with_record_rows(ref, find(key(ref.uuid_bytes), ())) for ref in refs]
+
+    def to_batch(self) -> OpaqueTableBatch:
+        """Make all of them, as they go over the wire."""
+        batch = OpaqueTableBatch()
+        for key, rows in self.rows.items():
+            uuid = key if isinstance(key, UUID) else uuid_from_bytes(key)
+            for name, values in records_from_rows(rows).items():
+                batch.insert(name, [(uuid, values)])
+        return batch
 
 
 class OpaqueTableKeyBatch(BaseModel):

@@ -119,8 +119,8 @@ class Expander:
         self, cursor: Cursor, refs: Sequence[DatasetRef], *, trust: bool
     ) -> list[DatasetRef]:
         asked = [ref for ref in refs if not trust or ref.datastore_records is None]
-        batch = self._context.opaque.fetch(cursor, list({ref.uuid_bytes: None for ref in asked}))
-        attached = batch.attach_to(asked)
+        records = self._context.opaque.fetch(cursor, [ref.uuid_bytes for ref in asked])
+        attached = records.attach_to(asked)
         if len(asked) == len(refs):
             return attached
         answers = iter(attached)

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.errors import InvalidInputError, NotFoundError
+from butler_core.models.dataset_ref import RecordRows
 from butler_core.models.names import ArtifactName, ColumnName, DatastoreId, OpaqueTableName, OpaqueTableValues
-from butler_core.models.opaque import OpaqueTable, OpaqueTableBatch
+from butler_core.models.opaque import OpaqueTable, StoredRecords
 from butler_core.sql.database import Cursor
 from butler_core.sql.schema import Schema
 from butler_core.sql.statement import Statement
@@ -44,9 +45,9 @@ class _TableRows:
         self.select_one = Statement(
             database, sa.select(self.table).where(uuid == sa.bindparam("dataset")), ["dataset"]
         )
-        self.select_many = Statement(
-            database, sa.select(self.table).where(uuid.in_(datasets.select)), ["datasets"]
-        )
+        given = datasets.select.subquery("given")
+        asked = given.join(self.table, uuid == next(iter(given.c)))
+        self.select_many = Statement(database, sa.select(self.table).select_from(asked), ["datasets"])
         self.referenced: Statement | None = None
         if table.artifact_column is not None:
             artifacts = database.inline_values("artifacts", "string")
@@ -80,9 +81,10 @@ class _TableRows:
                 cells[position] = self.database.uuid_to_value(UUID(str(cells[position])).bytes)
         return tuple(cells)
 
-    def to_values(self, rows: Iterable[Sequence[Any]]) -> dict[UUID, OpaqueTableValues]:
-        """Turn rows of the table into the bridge's values."""
-        return self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows))
+    def to_values(self, rows: list[Any]) -> OpaqueTableValues:
+        """Turn the rows of one dataset into the bridge's values."""
+        (values,) = self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows)).values()
+        return values
 
     def _to_raw(self, row: Sequence[Any]) -> dict[str, Any]:
         raw = dict(zip(self.names, row, strict=True))
@@ -95,13 +97,11 @@ class _TableRows:
                 raw[self.names[position]] = bool(row[position])
         return raw
 
-    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> dict[UUID, OpaqueTableValues]:
-        """Read the records of datasets."""
+    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> list[Any]:
+        """Read the rows of datasets, each of which is given once."""
         if len(uuids) == 1:
-            rows = self.select_one.all(cursor, (self.database.uuid_to_value(uuids[0]),))
-        else:
-            rows = self.select_many.all(cursor, (self.bind(uuids),))
-        return self.to_values(rows)
+            return self.select_one.all(cursor, (self.database.uuid_to_value(uuids[0]),))
+        return self.select_many.all(cursor, (self.bind(uuids),))
 
     def bind(self, uuids: Iterable[bytes]) -> Any:
         """Return the parameter that stands for datasets."""
@@ -139,6 +139,7 @@ class OpaqueRows:
     """
 
     def __init__(self, schema: Schema, bridges: Sequence[DatastoreBridge]) -> None:
+        self._uuid_to_value = schema.database.uuid_to_value
         self._tables = {
             name: _TableRows(schema, bridge, table)
             for bridge in bridges
@@ -175,19 +176,28 @@ class OpaqueRows:
         table = self._get(table_name)
         table.remove.execute(cursor, (table.bind([uuid.bytes for uuid in uuids]),))
 
-    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> OpaqueTableBatch:
+    def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> StoredRecords:
         """Read the records of datasets, given by the bytes of their UUIDs, in every table."""
-        batch = OpaqueTableBatch()
-        if uuids:
-            for name, table in self._tables.items():
-                found = table.fetch(cursor, uuids)
-                if found:
-                    batch.tables[name] = found
-        return batch
+        uuids = list(dict.fromkeys(uuids))
+        found: dict[Any, RecordRows] = {}
+        for table in self._tables.values() if uuids else ():
+            rows = table.fetch(cursor, uuids)
+            if not found:
+                found = {row[0]: ((table, row),) for row in rows}
+                if len(found) == len(rows):
+                    continue
+                found = {}
+            for row in rows:
+                found[row[0]] = (*found.get(row[0], ()), (table, row))
+        return StoredRecords(found, self._uuid_to_value)
 
     def find_recorded(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Sequence[bytes]) -> set[UUID]:
         """Return those datasets that have records in a table."""
-        return set(self._get(table_name).fetch(cursor, uuids)) if uuids else set()
+        table = self._get(table_name)
+        uuids = list(dict.fromkeys(uuids))
+        if not uuids:
+            return set()
+        return {table.database.make_uuid(row[0]) for row in table.fetch(cursor, uuids)}
 
     def referenced(
         self,

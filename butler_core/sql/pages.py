@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from butler_core.models.collection import CollectionType
 from butler_core.sql.catalog import Catalog
@@ -27,15 +27,34 @@ class Parts(Protocol):
         """What is defined."""
 
     def fetch(
-        self, branch: Branch | None, after: tuple[Any, ...] | None, limit: int, offset: int
+        self,
+        branch: Branch | None,
+        after: tuple[Any, ...] | None,
+        limit: int,
+        offset: int,
+        *,
+        uuids: bool = False,
     ) -> tuple[Compiled, list[tuple[Any, ...]]]:
-        """Run the statement of one part for its rows after a key."""
+        """Run the statement of one part for its rows after a key; with ``uuids`` for nothing but these, if it can."""
 
     def count(self, branch: Branch | None, limit: int | None = None) -> int:
         """Count the rows of one part, at most up to a limit."""
 
     def is_hidden(self, branch: Branch) -> bool:
         """Whether the first collection is known to hide all rows of a part."""
+
+
+class _Last(NamedTuple):
+    """The last row of a page."""
+
+    branch: Branch
+    """The part of the search that found it."""
+    compiled: Compiled
+    row: tuple[Any, ...]
+    start: tuple[Any, ...] | None
+    """The key after which the part was read."""
+    place: int
+    """How many rows come between that and this one."""
 
 
 class PageReader:
@@ -47,10 +66,13 @@ class PageReader:
         Runs statements.
     parts
         The parts; in turn, or merged if rows are sorted.
+    uuids
+        Whether rows need not have more than their first column.
     """
 
-    def __init__(self, source: Parts, parts: Sequence[Branch | None]) -> None:
+    def __init__(self, source: Parts, parts: Sequence[Branch | None], *, uuids: bool = False) -> None:
         self._source = source
+        self._uuids = uuids
         self._parts = parts
         self._plan = source.plan
 
@@ -67,7 +89,7 @@ class PageReader:
             if found_few is not None:
                 return found_few
         rows: list[tuple[Any, ...]] = []
-        last: tuple[tuple[Any, ...], Branch] | None = None
+        last: _Last | None = None
         for branch in self._parts:
             assert branch is not None  # datasets are asked for
             id_ = branch.collection.id
@@ -77,17 +99,24 @@ class PageReader:
             if start is None and self._source.is_hidden(branch):
                 continue
             room = wanted - len(rows)
-            compiled, found = self._source.fetch(branch, start, room + 1, offset)
-            if offset:
-                offset = 0 if found else max(0, offset - self._source.count(branch))
+            compiled, found = self._source.fetch(branch, start, room + 1, offset, uuids=self._uuids)
             has_more = len(found) > room
             found = found[:room] if has_more else found
             if found:
-                last = (id_, *_key(compiled, found[-1])), branch
+                last = _Last(branch, compiled, found[-1], start, offset + len(found) - 1)
                 rows += self._finish(branch, compiled, found)
             if has_more:
-                return rows, *(last or (None, None))
+                return (rows, None, None) if last is None else (rows, self._key_of(last), last.branch)
+            if offset:
+                offset = 0 if found else max(0, offset - self._source.count(branch))
         return rows, None, None
+
+    def _key_of(self, last: _Last) -> tuple[Any, ...]:
+        """Return the key of a row; one that came without its sort keys is read again, with them."""
+        compiled, row = last.compiled, last.row
+        if compiled.key_positions is None:
+            compiled, (row,) = self._source.fetch(last.branch, last.start, 1, last.place)
+        return last.branch.collection.id, *_key(compiled, row)
 
     def _read_few(self, wanted: int, offset: int) -> Found | None:
         """Read all collections of a find-first search and choose here, if they hold little more than a page; else None."""
@@ -148,20 +177,22 @@ class PageReader:
         self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
     ) -> list[tuple[Any, ...]]:
         """Make rows of the answer: names of RUNs, no sort keys, and nothing for the empty data ID."""
-        rows = self._named(branch, compiled, rows)
         width = compiled.width
+        if compiled.key_positions is None:
+            return rows
+        rows = self._named(branch, compiled, rows)
         if rows and len(rows[0]) != width:
             return [row[:width] for row in rows]
         return rows
 
 
 def _key(compiled: Compiled, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([row[position] for position in compiled.key_positions])
+    return tuple([row[position] for position in compiled.key_positions or ()])
 
 
 def _sorted(compiled: Compiled, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Sort rows as the database does: missing values last, text by code point."""
-    keys = list(zip(compiled.key_positions, compiled.descending, strict=True))
+    keys = list(zip(compiled.key_positions or (), compiled.descending, strict=True))
     for position, descending in reversed(keys):
         present = [row for row in rows if row[position] is not None]
         missing = [row for row in rows if row[position] is None]

@@ -15,7 +15,7 @@ from butler_core.expressions.query import QueryDescription
 from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DimensionElementName, DimensionName
-from butler_core.models.opaque import OpaqueTableBatch
+from butler_core.models.opaque import StoredRecords
 from butler_core.sql.catalog import Catalog, Collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
@@ -147,7 +147,7 @@ class _Execution:
         self,
         branch: Branch | None,
         missing: tuple[bool, ...] | None = None,
-        answer: Literal["rows", "count", "few"] = "rows",
+        answer: Literal["rows", "uuids", "count", "few"] = "rows",
     ) -> Variant:
         constraints = tuple(
             [
@@ -215,10 +215,17 @@ class _Execution:
         )
 
     def fetch(
-        self, branch: Branch | None, after: tuple[Any, ...] | None, limit: int, offset: int
+        self,
+        branch: Branch | None,
+        after: tuple[Any, ...] | None,
+        limit: int,
+        offset: int,
+        *,
+        uuids: bool = False,
     ) -> tuple[Compiled, list[tuple[Any, ...]]]:
+        """Run the statement of one part for its rows after a key; with ``uuids`` for nothing but these, if it can."""
         missing = None if after is None else tuple([value is None for value in after])
-        compiled = self.plan.get(self._variant(branch, missing))
+        compiled = self.plan.get(self._variant(branch, missing, "uuids" if uuids else "rows"))
         more: dict[str, Any] = {"limit": limit, "offset": offset}
         if after is not None:
             values = key_from_token(self._context.database, compiled.key_types, after)
@@ -276,7 +283,12 @@ class _Execution:
         return QueryPage(columns, [row], None, self.catalog.generation)
 
     def _check(self) -> None:
-        """Find mistakes in a query that needs no statement: an empty search must not hide them."""
+        """Find mistakes in a query, those too that need no statement: an empty search must not hide them."""
+        if self._query.answer == "uuids" and self.plan.main is None:
+            raise InvalidInputError(
+                "UUIDs belong to datasets, and the query asks for none.",
+                remedy="Ask for datasets, or for rows.",
+            )
         if self._is_empty and (self._query.where is not None or self._query.order_by):
             branch = None if self.plan.main is None else ("run", "", False, False)
             names = tuple("" if n == self.plan.main else "several" for n in range(len(self._members)))
@@ -317,6 +329,8 @@ class _Execution:
         query, plan = self._query, self.plan
         if plan.element is not None:
             rows = plan.element.values(rows)
+        if query.answer == "uuids":
+            return QueryPage(("uuid",), [row[:1] for row in rows], next_page, self.catalog.generation)
         return QueryPage(
             plan.columns,
             rows,
@@ -364,7 +378,8 @@ class _Execution:
         if wanted == 0:
             return [], None
         offset = query.offset if token is None else 0
-        rows, key, part = PageReader(self, parts).read(None if token is None else token.key, wanted, offset)
+        reader = PageReader(self, parts, uuids=query.answer == "uuids")
+        rows, key, part = reader.read(None if token is None else token.key, wanted, offset)
         left = None if remaining is None else remaining - len(rows)
         if key is None or left == 0:
             return rows, None
@@ -379,12 +394,9 @@ class _Execution:
         group = self.plan.result
         first = 2 if self.plan.main is not None else 0
         keys = [row[first : first + len(group.required)] for row in rows]
-        found = self._context.records.fetch_group(self._cursor, group, keys)
-        return {
-            name: [record.values for record in records.values()] for name, records in found.by_element.items()
-        }
+        return self._context.records.fetch_values(self._cursor, group, keys)
 
-    def _datastore_records(self, rows: Sequence[tuple[Any, ...]]) -> OpaqueTableBatch:
+    def _datastore_records(self, rows: Sequence[tuple[Any, ...]]) -> StoredRecords:
         if self.plan.main is None:
             raise InvalidInputError(
                 "Datastore records belong to datasets, and the query asks for none.",

@@ -37,8 +37,8 @@ class Variant(NamedTuple):
     """For each other search, which kinds of collections it looks at: see `butler_core.sql.searches.data_ids_of`."""
     missing: tuple[bool, ...] | None = None
     """For pages after the first: which sort keys of the row before have no value."""
-    answer: Literal["rows", "count", "few"] = "rows"
-    """Rows, their count, or their count up to a limit."""
+    answer: Literal["rows", "uuids", "count", "few"] = "rows"
+    """Rows, their UUIDs alone, their count, or their count up to a limit."""
 
 
 class Compiled(NamedTuple):
@@ -47,8 +47,8 @@ class Compiled(NamedTuple):
     statement: Statement
     width: int
     """How many columns belong to the answer; more are sort keys."""
-    key_positions: tuple[int, ...]
-    """Where the sort keys are in a row."""
+    key_positions: tuple[int, ...] | None
+    """Where the sort keys are in a row; None if they are not in it."""
     key_types: tuple[str, ...]
     descending: tuple[bool, ...]
 
@@ -214,11 +214,18 @@ class Plan:
 
     def _compile(self, variant: Variant) -> Compiled:
         selection = self._select(variant)
-        construct = selection.rows() if variant.answer == "rows" else selection.count(variant.answer == "few")
+        width = selection.width
+        key_positions: tuple[int, ...] | None = selection.key_positions
+        if variant.answer == "uuids" and not selection.is_distinct:
+            construct, width, key_positions = selection.first_column(), 1, None
+        elif variant.answer in ("rows", "uuids"):
+            construct = selection.rows()
+        else:
+            construct = selection.count(variant.answer == "few")
         return Compiled(
             Statement(self._context.database, construct, None),
-            selection.width,
-            selection.key_positions,
+            width,
+            key_positions,
             tuple(key.type for key in selection.keys),
             tuple(key.descending for key in selection.keys),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -21,6 +21,8 @@ from butler_core.sql.schema import Schema
 from butler_core.sql.statement import Statement
 
 Key = tuple[DataIdValue, ...]
+_Found: TypeAlias = dict[DimensionElementName, dict[Key, tuple[Any, ...]]]
+"""Values of records by element and key."""
 
 
 class _ElementReader(NamedTuple):
@@ -48,6 +50,10 @@ class _Step(NamedTuple):
     """For each implied dimension: position in the record's values, in a row of all elements, and in full values."""
     columns: slice
     """Of a row that has all elements side by side."""
+    place: int
+    """Among the group's elements."""
+    roots: tuple[int, ...]
+    """The positions of those required values that the key follows from."""
 
 
 class _Plan(NamedTuple):
@@ -61,6 +67,8 @@ class _Plan(NamedTuple):
     """For one data ID: the rows of all steps side by side, then the generation; takes the required values."""
     blanks: tuple[None, ...]
     """In place of the implied values, before they are known."""
+    projections: tuple[tuple[int, ...], ...]
+    """The distinct `_Step.roots`, and for each value that several elements imply all that it follows from."""
 
 
 class _RowRecords(Mapping[DimensionElementName, DimensionRecord | None]):
@@ -115,8 +123,6 @@ class GroupRecords(NamedTuple):
     group: DimensionGroup
     values: Sequence[tuple[Any, ...]]
     """Full values, required and then implied ones, in the order of the rows asked for."""
-    by_element: Mapping[DimensionElementName, Mapping[Key, DimensionRecord]]
-    """Each record once; for elements that have a table."""
     rows: Sequence[tuple[DimensionRecord | None, ...]]
     """For each row asked for: its records in the order of ``group.elements``, None where there is none."""
 
@@ -148,7 +154,11 @@ class RecordFetcher:
         self, cursor: Cursor, element: DimensionElementName, keys: Collection[Key]
     ) -> dict[Key, DimensionRecord]:
         """Read the records of an element that has a table, by distinct keys; absent ones are left out."""
-        return _read(cursor, self._get_reader(element), keys)
+        reader = self._get_reader(element)
+        shape = reader.table.shape
+        return {
+            key: DimensionRecord(shape, values) for key, values in _read_values(cursor, reader, keys).items()
+        }
 
     def fetch_group(
         self, cursor: Cursor, group: DimensionGroup, rows: Sequence[tuple[DataIdValue, ...]]
@@ -173,6 +183,16 @@ class RecordFetcher:
         if len(rows) == 1:
             return _gather_one(plan, rows[0], plan.one.first(cursor, rows[0]))
         return _fetch_many(cursor, group, plan, rows)
+
+    def fetch_values(
+        self, cursor: Cursor, group: DimensionGroup, rows: Sequence[tuple[DataIdValue, ...]]
+    ) -> dict[DimensionElementName, list[tuple[Any, ...]]]:
+        """Read the records behind data IDs of a group: their values, each record's once, by element that has a table.
+
+        The parameters are those of `fetch_group`, and so are the errors.
+        """
+        found = _fetch_found(cursor, group, self._get_plan(group), rows)
+        return {name: list(records.values()) for name, records in found.items()}
 
     def expand(
         self, cursor: Cursor, group: DimensionGroup, data_ids: Sequence[DataCoordinate]
@@ -219,6 +239,7 @@ class RecordFetcher:
     def _make_plan(self, group: DimensionGroup) -> _Plan:
         steps: list[_Step] = []
         width = 0
+        roots: dict[int, frozenset[int]] = {n: frozenset([n]) for n in range(len(group.required))}
         for name in group.lookup_order:
             if name in self._schema.elements:
                 reader = self._get_reader(name)
@@ -235,15 +256,24 @@ class RecordFetcher:
                     for dimension in element.implied
                 )
                 width = columns.stop
-                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns))
+                origin = frozenset().union(*(roots[source] for source in sources))
+                for *_, target in implied:
+                    roots[target] = roots.get(target, frozenset()) | origin
+                place, order = group.elements.index(name), tuple(sorted(origin))
+                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns, place, order))
         readers: dict[DimensionElementName, tuple[ElementTable, slice] | None]
         readers = dict.fromkeys(group.elements)
         readers.update({step.name: (step.reader.table, step.columns) for step in steps})
         one = _make_side_by_side(self._schema, group, steps)
-        return _Plan(group, tuple(steps), readers, one, (None,) * len(group.implied))
+        blanks = (None,) * len(group.implied)
+        implied_roots = [tuple(sorted(roots[target])) for step in steps for *_, target in step.implied]
+        projections = dict.fromkeys([*(step.roots for step in steps), *implied_roots])
+        return _Plan(group, tuple(steps), readers, one, blanks, tuple(sorted(projections, key=len)))
 
 
 def _picker(positions: tuple[int, ...]) -> Callable[[Sequence[Any]], Key]:
+    if not positions:
+        return lambda values: ()
     if len(positions) == 1:
         (position,) = positions
         return lambda values: (values[position],)
@@ -300,17 +330,16 @@ def _make_side_by_side(schema: Schema, group: DimensionGroup, steps: Sequence[_S
     return Statement(database, sa.select(*labelled, given.c[generation.name]).select_from(source), names)
 
 
-def _read(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, DimensionRecord]:
+def _read_values(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, tuple[Any, ...]]:
     if not keys:
         return {}
-    table = reader.table
     if len(keys) == 1:
         (key,) = keys
-        row = reader.one.first(cursor, key)
-        return {} if row is None else {key: table.record(row)}
-    found = reader.many.all(cursor, reader.rows.bind(list(keys)))
-    length = table.shape.key_length
-    return {record.values[:length]: record for record in table.records(found)}
+        rows = reader.one.all(cursor, key)
+    else:
+        rows = reader.many.all(cursor, reader.rows.bind(list(keys)))
+    length = reader.table.shape.key_length
+    return {values[:length]: values for values in reader.table.values(rows)}
 
 
 def _complete(plan: _Plan, values: Key, row: Sequence[Any]) -> Key:
@@ -331,44 +360,89 @@ def _complete(plan: _Plan, values: Key, row: Sequence[Any]) -> Key:
 
 def _gather_one(plan: _Plan, values: Key, row: Sequence[Any]) -> GroupRecords:
     full, records = _complete(plan, values, row), _RowRecords(plan, row)
-    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
-    for step in plan.steps:
-        record = records[step.name]
-        by_element[step.name] = {} if record is None else {step.pick(full): record}
-    return GroupRecords(plan.group, (full,), by_element, (tuple(records.values()),))
+    return GroupRecords(plan.group, (full,), (tuple(records.values()),))
 
 
 def _fetch_many(
     cursor: Cursor, group: DimensionGroup, plan: _Plan, rows: Sequence[tuple[DataIdValue, ...]]
 ) -> GroupRecords:
+    found = _fetch_found(cursor, group, plan, rows)
+    known, keys = _follow(None, group, plan, tuple(range(len(group.required))), rows, found)
     nothing: Sequence[Any] = (None,) * len(rows)
-    known: list[Sequence[Any]] = [*zip(*rows, strict=True), *(nothing for _ in group.implied)]
-    columns: dict[DimensionElementName, Sequence[DimensionRecord | None]] = {}
-    by_element: dict[DimensionElementName, Mapping[Key, DimensionRecord]] = {}
-    if not rows:
-        return GroupRecords(group, (), {}, ())
+    columns: list[Sequence[DimensionRecord | None]] = [nothing] * len(group.elements)
     for step in plan.steps:
-        keys = list(zip(*[known[source] for source in step.sources], strict=True))
-        distinct = [key for key in dict.fromkeys(keys) if None not in key]
-        found = by_element[step.name] = _read(cursor, step.reader, distinct)
-        if len(found) < len(distinct):
-            _refuse_missing(step, next(key for key in distinct if key not in found))
-        columns[step.name] = list(map(found.get, keys))
+        shape = step.reader.table.shape
+        records = {key: DimensionRecord(shape, values) for key, values in found[step.name].items()}
+        columns[step.place] = list(map(records.get, keys[step.name]))
+    if not group.elements:
+        return GroupRecords(group, [()] * len(rows), [()] * len(rows))
+    return GroupRecords(group, list(zip(*known, strict=True)), list(zip(*columns, strict=True)))
+
+
+def _fetch_found(
+    cursor: Cursor, group: DimensionGroup, plan: _Plan, rows: Sequence[tuple[DataIdValue, ...]]
+) -> _Found:
+    """Read the records behind data IDs, element by element, with one statement for each.
+
+    Thousands of data IDs have few exposures, detectors, ... behind them, so what follows from some of the required values
+    is looked up once for each distinct combination of these.
+    """
+    found: _Found = {step.name: {} for step in plan.steps}
+    for roots in plan.projections:
+        _follow(cursor, group, plan, roots, list(dict.fromkeys(map(_picker(roots), rows))), found)
+    return found
+
+
+def _follow(
+    cursor: Cursor | None,
+    group: DimensionGroup,
+    plan: _Plan,
+    roots: tuple[int, ...],
+    rows: Sequence[Key],
+    found: _Found,
+) -> tuple[list[Sequence[Any]], dict[DimensionElementName, list[Key]]]:
+    """Find out what follows from some of the required values.
+
+    Returned are the full values, column by column, None where they are not known; and the keys of the records, by element.
+
+    Parameters
+    ----------
+    cursor
+        Adds to ``found`` what follows from these values, and from no fewer; None: all is there.
+    group
+        Of the data IDs.
+    plan
+        Of the group.
+    roots
+        Positions of the values.
+    rows
+        The values.
+    found
+        What was read so far.
+    """
+    nothing: Sequence[Any] = (None,) * len(rows)
+    known: list[Sequence[Any]] = [nothing] * len(group.positions)
+    for root, given in zip(roots, zip(*rows, strict=True), strict=False):
+        known[root] = given
+    keys_of: dict[DimensionElementName, list[Key]] = {}
+    for step in plan.steps:
+        if not set(roots).issuperset(step.roots):
+            continue
+        keys = keys_of[step.name] = list(zip(*[known[source] for source in step.sources], strict=True))
+        records = found[step.name]
+        if cursor is not None and step.roots == roots:
+            distinct = [key for key in dict.fromkeys(keys) if None not in key]
+            records.update(_read_values(cursor, step.reader, distinct))
+            if len(records) < len(distinct):
+                _refuse_missing(step, next(key for key in distinct if key not in records))
         for source, _, target in step.implied:
-            values = {key: record.values[source] for key, record in found.items()}
+            values = {key: record[source] for key, record in records.items()}
             column = list(map(values.get, keys))
             before = known[target]
             known[target] = (
                 column if before is nothing else _merged(group, step, keys, target, before, column)
             )
-    return GroupRecords(
-        group,
-        list(zip(*known, strict=True)) if known else [()] * len(rows),
-        by_element,
-        list(zip(*[columns.get(name, nothing) for name in group.elements], strict=True))
-        if group.elements
-        else [()] * len(rows),
-    )
+    return known, keys_of
 
 
 def _merged(

@@ -38,7 +38,7 @@ class Selection:
     ) -> None:
         self._source = source
         self._conditions = conditions
-        self._distinct = distinct
+        self.is_distinct = distinct
         self.keys = keys
         self.width = len(columns)
         """How many columns the answer has."""
@@ -59,7 +59,7 @@ class Selection:
         columns = self._columns or [sa.literal_column("1")]
         labelled = [column.label(f"_{position}") for position, column in enumerate(columns)]
         select = self._select(labelled)
-        return select.distinct() if self._distinct or not self._columns else select
+        return select.distinct() if self.is_distinct or not self._columns else select
 
     def rows(self) -> sa.Select[Any]:
         """Return the SELECT of one page; its parameters ``limit`` and ``offset`` cut it out."""
@@ -71,12 +71,22 @@ class Selection:
             .offset(sa.bindparam("offset", type_=integer))
         )
 
+    def first_column(self) -> sa.Select[Any]:
+        """Return the SELECT of `rows` with nothing but its first column; `is_distinct` selections have none such."""
+        (column, *_), integer = self._columns, sa.Integer()
+        return (
+            self._select([column.label("_0")])
+            .order_by(*(key.clause() for key in self.keys))
+            .limit(sa.bindparam("limit", type_=integer))
+            .offset(sa.bindparam("offset", type_=integer))
+        )
+
     def count(self, is_limited: bool) -> sa.Select[Any]:
         """Return the SELECT of the number of rows; if that is limited, the parameter ``limit`` says up to which."""
         number = sa.func.count()
         if is_limited:
             some = self._all().limit(sa.bindparam("limit", type_=sa.Integer()))
             return sa.select(number).select_from(some.subquery())
-        if self._distinct or not self._columns:
+        if self.is_distinct or not self._columns:
             return sa.select(number).select_from(self._all().subquery())
         return self._select([number])

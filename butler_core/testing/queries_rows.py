@@ -165,7 +165,7 @@ class DatasetTests:
         assert [record[3] for record in page.dimension_records["detector"]].count("GUIDE") == 1
         assert page.datastore_records is not None
         uuids = {row[0] if isinstance(row[0], UUID) else UUID(bytes=row[0]) for row in page.rows}
-        assert page.datastore_records[world.bridge.table_name].keys() == uuids
+        assert page.datastore_records.to_batch()[world.bridge.table_name].keys() == uuids
 
     def test_a_plan_shows_the_statement(self, world: QueryWorld) -> None:
         page = world.registry.execute(world.datasets_query("calexp", "outer", answer="plan"))
