@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from butler_core.client_cache import ClientCache, is_glob
@@ -13,7 +14,13 @@ from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import DatasetRef, refs_from_rows
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
-from butler_core.models.names import CollectionName, CollectionPattern, DataIdValue, DimensionName
+from butler_core.models.names import (
+    CollectionName,
+    CollectionPattern,
+    DataIdValue,
+    DatasetTypeName,
+    DimensionName,
+)
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
 
 
@@ -94,9 +101,22 @@ class Resolver:
         kwargs: dict[str, Any],
         *,
         expand: bool = False,
+        records: bool = True,
         storage_class: StorageClassLike | None = None,
     ) -> DatasetRef | None:
-        """Find one dataset, the earliest collection's, with its datastore records; None if there is none."""
+        """Find one dataset, the earliest collection's; None if there is none.
+
+        Parameters
+        ----------
+        given, data_id, collections, kwargs
+            What the user said.
+        expand
+            Whether dimension records are wanted.
+        records
+            Whether datastore records are wanted.
+        storage_class
+            To read it as.
+        """
         names = self.collections(collections)
         for _ in range(10):
             definitions = self._cache.current()
@@ -108,25 +128,18 @@ class Resolver:
             )
             values = self.data_id(parent.dimensions, data_id, kwargs)
             implied = implied_values(parent.dimensions, data_id, kwargs)
-            page = self._registry.execute(
-                QueryDescription(
-                    kind="datasets",
-                    dimensions=parent.dimensions.names,
-                    dataset_type=parent.name,
-                    searches=(DatasetSearch(dataset_type=parent.name, collections=names),),
-                    data_id=tuple(zip(parent.dimensions.required, values.required_values, strict=True)),
-                    limit=1,
-                    dimension_records=expand or bool(implied),
-                    datastore_records=True,
-                )
-            )
+            is_expanded = expand or bool(implied)
+            lookup = _describe_lookup(parent.name, parent.dimensions.names, names, is_expanded, records)
+            fixed = tuple(zip(parent.dimensions.required, values.required_values, strict=True))
+            page = self._registry.execute(lookup.model_copy(update={"data_id": fixed}))
             if page.generation == definitions.generation:
                 break
             self._cache.refresh()
         ref = one_ref(parent, page)
         if ref is None:
             return None
-        refuse_contradiction(ref.data_id, implied)
+        if implied:
+            refuse_contradiction(ref.data_id, implied)
         if dataset_type.component is not None:
             ref = ref.make_component(dataset_type.component)
         return ref if storage_class is None else ref.with_storage_class(storage_class)
@@ -139,11 +152,18 @@ class Resolver:
         kwargs: dict[str, Any],
         *,
         expand: bool = False,
+        records: bool = True,
         storage_class: StorageClassLike | None = None,
     ) -> DatasetRef:
         """Find one dataset; `DatasetNotFoundError` says where it was looked for."""
         ref = self.find_dataset(
-            given, data_id, collections, kwargs, expand=expand, storage_class=storage_class
+            given,
+            data_id,
+            collections,
+            kwargs,
+            expand=expand,
+            records=records,
+            storage_class=storage_class,
         )
         if ref is not None:
             return ref
@@ -181,6 +201,26 @@ class Resolver:
         if runs:
             return f"There is one in {', '.join(runs)}: add it to collections=."
         return "No collection has one; butler.query_datasets() shows what there is."
+
+
+@lru_cache(maxsize=500)
+def _describe_lookup(
+    dataset_type: DatasetTypeName,
+    dimensions: tuple[DimensionName, ...],
+    collections: tuple[CollectionName, ...],
+    dimension_records: bool,
+    datastore_records: bool,
+) -> QueryDescription:
+    """Describe the look-up of one dataset but for its data ID: checked once for all look-ups that are alike."""
+    return QueryDescription(
+        kind="datasets",
+        dimensions=dimensions,
+        dataset_type=dataset_type,
+        searches=(DatasetSearch(dataset_type=dataset_type, collections=collections),),
+        limit=1,
+        dimension_records=dimension_records,
+        datastore_records=datastore_records,
+    )
 
 
 def one_of(

@@ -193,7 +193,13 @@ class Finding(Opening):
         """Find one dataset, find-first; `DatasetNotFoundError` says where it was looked for."""
         self._parts()
         return self._resolver.get_dataset(
-            dataset_type, data_id, collections, kwargs, expand=expand, storage_class=storage_class
+            dataset_type,
+            data_id,
+            collections,
+            kwargs,
+            expand=expand,
+            records=expand,
+            storage_class=storage_class,
         )
 
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:

@@ -163,7 +163,7 @@ class Reading(Opening):
             found: DatasetRef | None = given
         else:
             self._parts()
-            found = self._resolver.find_dataset(given, data_id, collections, kwargs)
+            found = self._resolver.find_dataset(given, data_id, collections, kwargs, records=False)
         if found is None:
             return DatasetExistence.NONE
         (existence,) = self.exists_many([found], check_artifact=check_artifact)

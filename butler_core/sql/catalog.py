@@ -181,8 +181,24 @@ class CatalogCache:
 
     def current(self, cursor: Cursor) -> Catalog:
         """Return what holds in the transaction of a cursor."""
+        return self._bring_up_to_date(cursor, self._read_generation.first(cursor))
+
+    @property
+    def question(self) -> str:
+        """The statement that a transaction begins with to call `answered`."""
+        return self._read_generation.text
+
+    @property
+    def known(self) -> Catalog:
+        """What held when it was read last: for those who ask for the generation, and then compare it, themselves."""
+        return self._catalog
+
+    def answered(self, cursor: Cursor) -> Catalog:
+        """Return what holds in the transaction of a cursor, which has just run `question`."""
+        return self._bring_up_to_date(cursor, cursor.fetchone())
+
+    def _bring_up_to_date(self, cursor: Cursor, row: Any) -> Catalog:
         known = self._catalog
-        row = self._read_generation.first(cursor)
         if row is None:
             raise lost_generation(self._schema.database)
         current, removed = row

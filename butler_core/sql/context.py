@@ -25,7 +25,7 @@ class SqlContext:
     universe: DimensionUniverse
     bridges: Sequence[DatastoreBridge]
     catalogs: CatalogCache
-    """Collections, dataset types and summaries of one generation: ``context.catalogs.current(cursor)``, in each transaction."""
+    """Collections, dataset types and summaries of one generation: each transaction asks for that number."""
     records: RecordFetcher
     """Dimension records by key: one statement for each element, however many keys."""
     opaque: OpaqueRows

@@ -104,9 +104,15 @@ class Database(ABC):
 
     # -- transactions
 
-    def read(self) -> Session:
-        """Return a context whose value is a cursor: one read-only transaction that sees one state of the database."""
-        return Session(self, self._connections, None)
+    def read(self, first: str = "") -> Session:
+        """Return a context whose value is a cursor: one read-only transaction that sees one state of the database.
+
+        Parameters
+        ----------
+        first
+            A statement without parameters that is run at once; its answer waits in the cursor.
+        """
+        return Session(self, self._connections, None, first)
 
     def write(self, name: str = "") -> Session:
         """Return a context whose value is a cursor: one transaction, committed unless an exception leaves the context.
@@ -131,20 +137,20 @@ class Database(ABC):
             )
         return Session(self, self._connections, name)
 
-    def ask(self, text: str, values: Sequence[Any]) -> Any:
-        """Run one statement that only reads, which sees one state of the database by itself; return its first row, or None."""
+    def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """Run one statement that only reads, which sees one state of the database by itself; return its rows."""
         lent = self._connections.acquire()
         is_good = False
         try:
             cursor: Cursor = lent[0].cursor()
             self.execute_alone(cursor, text, values)
-            rows = cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
             is_good = True
         except self.driver_errors as error:
             raise self.translate(error) from error
         finally:
             self._connections.release(lent, is_good=is_good)
-        return rows[0] if rows else None
+        return rows
 
     def close(self) -> None:
         """Close all connections; may be called again, and a later transaction opens new ones."""
@@ -165,6 +171,11 @@ class Database(ABC):
 
         After it has begun, a write transaction is not refused because of what others write.
         """
+
+    def begin_reading(self, cursor: Cursor, first: str) -> None:
+        """Begin a transaction that only reads, with a statement from which on it sees one state of the database."""
+        self.begin(cursor, False)
+        cursor.execute(first)
 
     @abstractmethod
     def execute_alone(self, cursor: Cursor, text: str, values: Sequence[Any]) -> None:
@@ -246,9 +257,12 @@ class Database(ABC):
 class Session:
     """One transaction on one connection; made by `Database.read` and `Database.write`."""
 
-    __slots__ = ("_connections", "_cursor", "_database", "_lent", "_name")
+    __slots__ = ("_connections", "_cursor", "_database", "_first", "_lent", "_name")
 
-    def __init__(self, database: Database, connections: Connections, name: str | None) -> None:
+    def __init__(
+        self, database: Database, connections: Connections, name: str | None, first: str = ""
+    ) -> None:
+        self._first = first
         self._database = database
         self._connections = connections
         self._name = name  # None: reads only
@@ -263,7 +277,10 @@ class Session:
             raise
         self._cursor = cursor
         try:
-            database.begin(cursor, self._name is not None)
+            if self._first:
+                database.begin_reading(cursor, self._first)
+            else:
+                database.begin(cursor, self._name is not None)
         except BaseException as error:
             self._discard()
             if isinstance(error, database.driver_errors):

@@ -17,6 +17,7 @@ from butler_core.sql.catalog import Catalog
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.dataset_finder import DatasetFinder
+from butler_core.sql.lookups import look_up_ref
 
 
 class Expander:
@@ -42,8 +43,9 @@ class Expander:
                 data_id, generation = self._context.records.expand_one(refs[0].data_id)
                 expanded = [refs[0].with_data_id(data_id)]
             else:
-                with self._context.database.read() as cursor:
-                    generation = self._context.catalogs.current(cursor).generation
+                catalogs = self._context.catalogs
+                with self._context.database.read(catalogs.question) as cursor:
+                    generation = catalogs.answered(cursor).generation
                     expanded = self._with_dimension_records(cursor, refs)
             if not predict:
                 return Expansion(expanded, {}, generation)
@@ -71,9 +73,14 @@ class Expander:
             Whether dimension records are wanted at all.
         """
         refs = list(refs)
+        if len(refs) == 1 and not dimension_records:
+            expansion = self._expand_existing_one(refs[0], trust=trust)
+            if expansion is not None:
+                return expansion
         with unwatched():
-            with self._context.database.read() as cursor:
-                catalog = self._context.catalogs.current(cursor)
+            catalogs = self._context.catalogs
+            with self._context.database.read(catalogs.question) as cursor:
+                catalog = catalogs.answered(cursor)
                 asked = [ref for ref in refs if not (trust and ref.is_expanded)]
                 there = self._find(cursor, catalog, asked)
                 if len(there) < len(asked):
@@ -82,6 +89,21 @@ class Expander:
                     refs = self._with_dimension_records(cursor, refs)
                 refs = self._with_datastore_records(cursor, refs, trust=trust)
             return Expansion(refs, self._journal_paths(refs), catalog.generation)
+
+    def _expand_existing_one(self, ref: DatasetRef, *, trust: bool) -> Expansion | None:
+        """Add the datastore records of one dataset, in one statement that says the generation too; None if that is not enough."""
+        context = self._context
+        catalog, database = context.catalogs.known, context.database
+        if context.opaque.only_table is None or (trust and ref.datastore_records is not None):
+            return None
+        found = look_up_ref(
+            context, lambda statement, values: statement.ask_all(database, values), catalog, ref.uuid_bytes
+        )
+        if found is None:
+            return None
+        is_there = (found.type_id, found.run_id) == _ids_of(catalog, ref.dataset_type.name, ref.run)
+        refs = found.records.attach_to([ref]) if is_there else []
+        return Expansion(refs, self._journal_paths(refs), catalog.generation)
 
     def _find(self, cursor: Cursor, catalog: Catalog, refs: Sequence[DatasetRef]) -> set[bytes]:
         """Return the UUIDs of those refs whose datasets exist, in the RUN and of the type that they say."""

@@ -19,7 +19,7 @@ from butler_core.sql.schema import Schema
 from butler_core.sql.statement import Statement
 
 
-class _TableRows:
+class TableRows:
     """Statements for one table of records, and the conversion of its rows."""
 
     def __init__(self, schema: Schema, bridge: DatastoreBridge, table: OpaqueTable) -> None:
@@ -141,17 +141,19 @@ class OpaqueRows:
     def __init__(self, schema: Schema, bridges: Sequence[DatastoreBridge]) -> None:
         self._uuid_to_value = schema.database.uuid_to_value
         self._tables = {
-            name: _TableRows(schema, bridge, table)
+            name: TableRows(schema, bridge, table)
             for bridge in bridges
             for name, table in bridge.tables.items()
         }
+        self.only_table = next(iter(self._tables.values())) if len(self._tables) == 1 else None
+        """The one table, which other statements may join; None if there is none, or several."""
 
     @property
     def table_names(self) -> tuple[OpaqueTableName, ...]:
         """The names of all tables."""
         return tuple(self._tables)
 
-    def _get(self, name: OpaqueTableName) -> _TableRows:
+    def _get(self, name: OpaqueTableName) -> TableRows:
         table = self._tables.get(name)
         if table is None:
             raise NotFoundError(
@@ -189,6 +191,13 @@ class OpaqueRows:
                 found = {}
             for row in rows:
                 found[row[0]] = (*found.get(row[0], ()), (table, row))
+        return StoredRecords(found, self._uuid_to_value)
+
+    def gather(self, rows: Iterable[Any]) -> StoredRecords:
+        """Gather rows of `only_table`, all columns in its order."""
+        found: dict[Any, RecordRows] = {}
+        for row in rows:
+            found[row[0]] = (*found.get(row[0], ()), (self.only_table, row))  # type: ignore[arg-type]
         return StoredRecords(found, self._uuid_to_value)
 
     def find_recorded(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Sequence[bytes]) -> set[UUID]:

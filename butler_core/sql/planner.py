@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from butler_core.contracts.registry import QueryPage
-from butler_core.errors import InvalidInputError
+from butler_core.errors import ButlerError, InvalidInputError
 from butler_core.expressions.query import QueryDescription
 from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import check_value
@@ -19,7 +19,7 @@ from butler_core.models.opaque import StoredRecords
 from butler_core.sql.catalog import Catalog, Collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
-from butler_core.sql.lookups import find_one
+from butler_core.sql.lookups import look_up
 from butler_core.sql.pages import PageReader
 from butler_core.sql.paging import (
     DEFAULT_PAGE_SIZE,
@@ -32,6 +32,7 @@ from butler_core.sql.paging import (
 from butler_core.sql.plans import Compiled, Plan, Variant
 from butler_core.sql.searches import Branch, branches, find_members, prune
 from butler_core.sql.shapes import read_shape
+from butler_core.sql.statement import Statement
 
 
 def execute_query(
@@ -62,8 +63,38 @@ def execute_query(
     size = DEFAULT_PAGE_SIZE if page_size is None else page_size
     if size < 1:
         raise InvalidInputError(f"A page cannot have {size} rows.", remedy="Give a page_size of at least 1.")
-    with context.database.read() as cursor:
-        return _Execution(context, cursor, query).run(page, size)
+    if page is None and _may_be_lookup(query) and not query.dimension_records:
+        found = _look_up_alone(context, query)
+        if found is not None:
+            return found
+    catalogs = context.catalogs
+    with context.database.read(catalogs.question) as cursor:
+        return _Execution(context, cursor, catalogs.answered(cursor), query).run(page, size)
+
+
+def _may_be_lookup(query: QueryDescription) -> bool:
+    """Whether a query may be for one dataset by its full data ID: `Plan.is_lookup` says it for sure."""
+    return (
+        query.kind == "datasets"
+        and query.answer == "rows"
+        and not query.offset
+        and query.limit != 0
+        and len(query.searches) == 1
+        and bool(query.data_id)
+    )
+
+
+def _look_up_alone(context: SqlContext, query: QueryDescription) -> QueryPage | None:
+    """Answer a look-up with one statement, which says the generation too; None if it takes a transaction."""
+    if query.datastore_records and context.opaque.only_table is None:
+        return None
+    known = context.catalogs.known
+    try:
+        execution = _Execution(context, None, known, query)
+    except ButlerError:
+        # It was judged by definitions that may be out of date: in a transaction that has the present ones, it is judged again.
+        return None
+    return execution.look_up()
 
 
 def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hashable:
@@ -90,11 +121,13 @@ def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hash
 class _Execution:
     """One run of one query."""
 
-    def __init__(self, context: SqlContext, cursor: Cursor, query: QueryDescription) -> None:
+    def __init__(
+        self, context: SqlContext, cursor: Cursor | None, catalog: Catalog, query: QueryDescription
+    ) -> None:
         self._context = context
-        self._cursor = cursor
+        self._open_cursor = cursor
         self._query = query
-        self.catalog = context.catalogs.current(cursor)
+        self.catalog = catalog
         self._where_values: list[Any] = []
         key = _shape(query, self.catalog, self._where_values)
         self.plan: Plan = context.plans.get(key, lambda: Plan(context, self.catalog, query))
@@ -103,6 +136,11 @@ class _Execution:
         self._members = [self._find_members(position) for position in range(len(query.searches))]
         self._is_empty = False
         self._values: dict[str, Any] | None = None
+
+    @property
+    def _cursor(self) -> Cursor:
+        assert self._open_cursor is not None  # all but `look_up` is done in a transaction
+        return self._open_cursor
 
     # -- what there is to know before any row
 
@@ -260,14 +298,10 @@ class _Execution:
     def run(self, page: str | None, size: int) -> QueryPage:
         """Answer the query."""
         query = self._query
-        if (
-            self.plan.is_lookup
-            and query.answer == "rows"
-            and page is None
-            and not query.offset
-            and query.limit != 0
-        ):
-            return self._page_of(self._look_up(), None)
+        if page is None and _may_be_lookup(query):
+            found = self.look_up()
+            if found is not None:
+                return found
         self._prune()
         self._check()
         match query.answer:
@@ -325,7 +359,9 @@ class _Execution:
             return self._page_of(*self._read_page(page, size))
         return self._page_of([], None)
 
-    def _page_of(self, rows: list[tuple[Any, ...]], next_page: str | None) -> QueryPage:
+    def _page_of(
+        self, rows: list[tuple[Any, ...]], next_page: str | None, records: StoredRecords | None = None
+    ) -> QueryPage:
         query, plan = self._query, self.plan
         if plan.element is not None:
             rows = plan.element.values(rows)
@@ -337,17 +373,29 @@ class _Execution:
             next_page,
             self.catalog.generation,
             self._dimension_records(rows) if query.dimension_records else {},
-            self._datastore_records(rows) if query.datastore_records else None,
+            self._datastore_records(rows) if query.datastore_records and records is None else records,
         )
 
-    def _look_up(self) -> list[tuple[Any, ...]]:
-        plan, members = self.plan, self._members[0]
-        if not members:
-            return []
+    def look_up(self) -> QueryPage | None:
+        """Answer a query for one dataset by its full data ID; None if it is none such, or the catalog out of date."""
+        plan, members, context = self.plan, self._members[0], self._context
+        if not plan.is_lookup:
+            return None
+        if not members:  # which the present generation must say
+            return None if self._open_cursor is None else self._page_of([], None)
         values = self._data_id
         if plan.lookup_order is not None:
             values = [values[position] for position in plan.lookup_order]
-        return find_one(self._context, self._cursor, self.catalog, plan.types[0], members, tuple(values))
+        records = self._query.datastore_records and context.opaque.only_table is not None
+        type_ = plan.types[0]
+        found = look_up(context, self._ask, self.catalog, type_, members, tuple(values), records=records)
+        return None if found is None else self._page_of(found.rows, None, found.records)
+
+    def _ask(self, statement: Statement, values: tuple[Any, ...]) -> list[Any]:
+        cursor = self._open_cursor
+        if cursor is None:
+            return statement.ask_all(self._context.database, values)
+        return statement.all(cursor, values)
 
     # -- pages
 

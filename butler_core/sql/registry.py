@@ -118,8 +118,9 @@ class SqlRegistry(Registry):
 
     def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
         """Return collections, dataset types and governor values; None if still at ``known_generation``."""
-        with self._context.database.read() as cursor:
-            catalog = self._context.catalogs.current(cursor)
+        catalogs = self._context.catalogs
+        with self._context.database.read(catalogs.question) as cursor:
+            catalog = catalogs.answered(cursor)
         return None if catalog.generation == known_generation else _make_snapshot(catalog)
 
     def expand_new_dataset_refs(

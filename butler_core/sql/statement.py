@@ -102,6 +102,11 @@ class Statement:
 
     def ask(self, database: Database, values: tuple[Any, ...] = ()) -> Any:
         """Run it alone, outside of any transaction, and return the first row, or None."""
+        rows = self.ask_all(database, values)
+        return rows[0] if rows else None
+
+    def ask_all(self, database: Database, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Run it alone, outside of any transaction, and return all rows."""
         return database.ask(self.text, values if self._arrange is None else self._in_order(values))
 
     def explain(self, database: Database, cursor: Cursor, values: tuple[Any, ...] = ()) -> list[str]:

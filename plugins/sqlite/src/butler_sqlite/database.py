@@ -132,6 +132,11 @@ class SqliteDatabase(Database):
         cursor.execute("BEGIN")
         self._patiently(cursor, "SELECT 1 FROM sqlite_schema LIMIT 1")  # from here on it sees one state
 
+    def begin_reading(self, cursor: Cursor, first: str) -> None:
+        """Begin a transaction with its first statement: BEGIN alone looks at nothing yet, and waits for nothing."""
+        cursor.execute("BEGIN")
+        self._patiently(cursor, first)
+
     def execute_alone(self, cursor: Cursor, text: str, values: Sequence[Any]) -> None:
         """Run a statement that is in no transaction, however often others hold the lock when it comes."""
         self._patiently(cursor, text, values)
