@@ -334,7 +334,7 @@ class DatasetQueryAdapter(_DescribedQuery[DatasetRef]):
         )
 
     def _convert(self, page: QueryPage) -> Sequence[DatasetRef]:
-        return make_refs(self.dataset_type, page)
+        return make_refs(self.dataset_type, page, is_expanded=self._is_expanded)
 
     def expanded(self) -> Self:
         """Return the same refs with dimension records and datastore records."""

@@ -135,7 +135,7 @@ class Resolver:
             if page.generation == definitions.generation:
                 break
             self._cache.refresh()
-        ref = one_ref(parent, page)
+        ref = one_ref(parent, page, is_expanded=expand)
         if ref is None:
             return None
         if implied:
@@ -273,17 +273,15 @@ def _parent_name(dataset_type: DatasetType) -> str:
     return dataset_type.name.partition(".")[0]
 
 
-def one_ref(dataset_type: DatasetType, page: QueryPage) -> DatasetRef | None:
+def one_ref(dataset_type: DatasetType, page: QueryPage, *, is_expanded: bool) -> DatasetRef | None:
     """Make the ref of a page of at most one row, with whatever records came along."""
-    refs = make_refs(dataset_type, page)
+    refs = make_refs(dataset_type, page, is_expanded=is_expanded)
     return refs[0] if refs else None
 
 
-def make_refs(dataset_type: DatasetType, page: QueryPage) -> list[DatasetRef]:
-    """Make the refs of a page of datasets, with whatever records came along."""
-    expand = (
-        make_expander(dataset_type.dimensions, page.dimension_records) if page.dimension_records else None
-    )
+def make_refs(dataset_type: DatasetType, page: QueryPage, *, is_expanded: bool) -> list[DatasetRef]:
+    """Make the refs of a page of datasets; expanded if it was asked for with dimension records."""
+    expand = make_expander(dataset_type.dimensions, page.dimension_records) if is_expanded else None
     records = page.datastore_records
     return refs_from_rows(
         dataset_type, page.rows, expand=expand, records=None if records is None else records.rows

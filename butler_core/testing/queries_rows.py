@@ -102,6 +102,28 @@ class DatasetTests:
         found = world.find("calexp", collections, data_id=data_id)
         assert [dataset.run for dataset in found] == ([] if run is None else [run])
         assert all(dataset in world.datasets for dataset in found)
+        page = world.registry.execute(
+            world.datasets_query("calexp", collections, data_id=data_id, datastore_records=True)
+        )
+        assert page.datastore_records is not None
+        recorded = page.datastore_records.to_batch()[world.bridge.table_name]
+        assert list(recorded) == [dataset.uuid for dataset in found if run == "r1"]  # r2's is not stored
+
+    def test_a_look_up_brings_dimension_records(self, world: QueryWorld) -> None:
+        page = world.registry.execute(
+            world.datasets_query(
+                "calexp",
+                "outer",
+                data_id={"visit": 3, "detector": 1, "instrument": CAM},
+                limit=1,
+                dimension_records=True,
+                datastore_records=True,
+            )
+        )
+        assert [row[2:] for row in page.rows] == [(CAM, 1, 3)]
+        assert [record[1] for record in page.dimension_records["visit"]] == [3]
+        assert page.datastore_records is not None
+        assert len(page.datastore_records.to_batch()[world.bridge.table_name]) == 1
 
     def test_a_data_id_may_fix_a_part(self, world: QueryWorld) -> None:
         found = world.find("calexp", "outer", data_id={"instrument": CAM, "detector": 1})
@@ -124,6 +146,28 @@ class DatasetTests:
         )
         assert set(found) == set(world.datasets[:3])
         assert world.find("calexp", "r1", uuids=frozenset()) == []
+
+    @pytest.mark.parametrize("page_size", [1, 2, 5, 100])
+    @pytest.mark.parametrize("order_by", [(), ("-visit",)], ids=str)
+    def test_uuids_come_alone(self, world: QueryWorld, page_size: int, order_by: tuple[str, ...]) -> None:
+        for collections, find_first in ((("r1",), True), (("outer",), True), (("r2", "tag", "r1"), False)):
+            for offset in (0, 2):
+                query = world.datasets_query(
+                    "calexp", collections, find_first=find_first, order_by=order_by, offset=offset, limit=7
+                )
+                alone = query.model_copy(update={"answer": "uuids"})
+                assert world.rows(alone, page_size) == [row[:1] for row in world.rows(query)]
+                assert {page.columns for page in world.pages(alone, page_size)} == {("uuid",)}
+        alone = world.datasets_query(
+            "calexp", "r1", where=f"instrument = '{CAM}' AND visit.exposure_time > 0", answer="uuids"
+        )
+        assert world.rows(alone, page_size) == [
+            row[:1] for row in world.rows(alone.model_copy(update={"answer": "rows"}))
+        ]
+
+    def test_only_datasets_have_uuids(self, world: QueryWorld) -> None:
+        with pytest.raises(InvalidInputError, match="UUIDs"):
+            world.rows(world.query(kind="data_ids", dimensions=("instrument",), answer="uuids"))
 
     def test_a_calibration_collection_lists_each_dataset_once(self, world: QueryWorld) -> None:
         for collections in (["calib"], ["calib", "calib/run"], ["calib/run", "calib"]):
