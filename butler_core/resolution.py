@@ -135,7 +135,7 @@ class Resolver:
             if page.generation == definitions.generation:
                 break
             self._cache.refresh()
-        ref = one_ref(parent, page, is_expanded=expand)
+        ref = one_ref(parent, page, is_expanded=is_expanded)
         if ref is None:
             return None
         if implied:

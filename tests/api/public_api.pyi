@@ -280,7 +280,7 @@ class RepositoryConfig(BaseModel):
 class QueryDescription(BaseModel):
     version: Literal[1] = 1
     kind: Literal["datasets", "data_ids", "records"]
-    answer: Literal["rows", "count", "any", "plan"] = "rows"
+    answer: Literal["rows", "uuids", "count", "any", "plan"] = "rows"
     dimensions: tuple[DimensionName, ...]
     dataset_type: DatasetTypeName | None = None
     element: DimensionElementName | None = None
