@@ -29,7 +29,13 @@ from butler_core.errors import (
 from butler_core.models.batch import BatchResults, RawBatch
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.journal import JOURNAL_VERSION, BatchOutcome, Journal, JournalEntry
-from butler_core.models.names import ArtifactName, CollectionName, JournalPathMap, OpaqueTableValues
+from butler_core.models.names import (
+    ArtifactName,
+    CollectionName,
+    JournalPathMap,
+    OpaqueTableName,
+    OpaqueTableValues,
+)
 from butler_core.models.opaque import OpaqueTableBatch
 from butler_core.writer import identify_writer
 
@@ -45,30 +51,39 @@ def is_ours(artifact: ArtifactName) -> bool:
 def journal_entries(datastore: Datastore, refs: Iterable[DatasetRef]) -> list[JournalEntry]:
     """List the artifacts under the datastore's root that the records on refs name."""
     refs = list(refs)
-    entries = []
-    for name, table in datastore.bridge.tables.items():
-        if table.artifact_column is None:
-            continue
-        runs: dict[UUID, CollectionName] = {}
-        values: dict[UUID, OpaqueTableValues] = {}
-        for ref in refs:
-            records = ref.datastore_records
-            if records and name in records:
-                uuid = ref.uuid
-                runs[uuid], values[uuid] = ref.run, records[name]
-        for row in datastore.bridge.opaque_values_to_raw(name, values):
-            artifact, uuid = row[table.artifact_column], row["dataset_uuid"]
-            if is_ours(artifact):
-                entries.append(
-                    JournalEntry(
-                        uuid=uuid,
-                        run=runs[uuid],
-                        component=row.get("component") or None,
-                        artifact=artifact,
-                        size_bytes=row.get("size_bytes"),
-                    )
+    return [entry for name in datastore.bridge.tables for entry in _named(datastore, name, refs)[1]]
+
+
+def _named(
+    datastore: Datastore, table_name: OpaqueTableName, refs: Sequence[DatasetRef]
+) -> tuple[set[ArtifactName], list[JournalEntry]]:
+    """Return what the records of refs in one table name: all of it, and what is to be journaled."""
+    names: set[ArtifactName] = set()
+    entries: list[JournalEntry] = []
+    column = datastore.bridge.tables[table_name].artifact_column
+    if column is None:
+        return names, entries
+    runs: dict[UUID, CollectionName] = {}
+    values: dict[UUID, OpaqueTableValues] = {}
+    for ref in refs:
+        records = ref.datastore_records
+        if records and table_name in records:
+            uuid = ref.uuid
+            runs[uuid], values[uuid] = ref.run, records[table_name]
+    for row in datastore.bridge.opaque_values_to_raw(table_name, values):
+        artifact, uuid = row[column], row["dataset_uuid"]
+        names.add(artifact)
+        if is_ours(artifact):
+            entries.append(
+                JournalEntry(
+                    uuid=uuid,
+                    run=runs[uuid],
+                    component=row.get("component") or None,
+                    artifact=artifact,
+                    size_bytes=row.get("size_bytes"),
                 )
-    return entries
+            )
+    return names, entries
 
 
 _running_batches: set[UUID] = set()
@@ -158,7 +173,7 @@ class Transactions:
             If all is committed but artifacts could not be deleted; their journals stay and recovery ends it.
         """
         entries = journal_entries(self._datastore, refs)
-        doomed = journal_entries(self._datastore, removed) if removed else []
+        doomed = self._expect_removal(batch, removed) if removed else []
         with _Running(batch):
             journals = self._open_journals(batch, "write", entries, journal_paths)
             removals = self._open_journals(batch, "remove", doomed, journal_paths, journals) if doomed else []
@@ -217,6 +232,18 @@ class Transactions:
         return found
 
     # -- steps
+
+    def _expect_removal(self, batch: RawBatch, removed: Sequence[DatasetRef]) -> list[JournalEntry]:
+        """Return what to journal of a removal, and let the batch remove no other records than these.
+
+        Whoever stored a dataset again after its records were read has made an artifact that this journal does not name.
+        """
+        doomed: list[JournalEntry] = []
+        for name in self._datastore.bridge.tables:
+            names, entries = _named(self._datastore, name, removed)
+            batch.opaque_table_removals.expect(name, names)
+            doomed += entries
+        return doomed
 
     def _open_journals(
         self,

@@ -19,7 +19,7 @@ from butler_core.models.dataset_ref import (
     with_record_rows,
 )
 from butler_core.models.model_config import FROZEN, OPEN
-from butler_core.models.names import ColumnName, OpaqueTableName, OpaqueTableValues
+from butler_core.models.names import ArtifactName, ColumnName, OpaqueTableName, OpaqueTableValues
 
 
 class OpaqueColumn(BaseModel):
@@ -135,6 +135,9 @@ class OpaqueTableKeyBatch(BaseModel):
     model_config = OPEN
 
     tables: dict[OpaqueTableName, set[UUID]] = Field(default_factory=dict)
+    artifacts: dict[OpaqueTableName, set[ArtifactName]] = Field(default_factory=dict)
+    """All that the rows that go may name.  A row that names something else was written after they were read, and nobody would
+    delete its artifact: then the batch is refused.  Not checked for tables that are left out."""
 
     def __iter__(self) -> Iterator[tuple[OpaqueTableName, set[UUID]]]:  # type: ignore[override]
         """Iterate over the tables that lose rows."""
@@ -151,12 +154,19 @@ class OpaqueTableKeyBatch(BaseModel):
     def __delitem__(self, table_name: OpaqueTableName) -> None:
         """Keep one table's rows after all."""
         self.tables.pop(table_name, None)
+        self.artifacts.pop(table_name, None)
 
     def insert(self, table_name: OpaqueTableName, keys: Iterable[UUID]) -> None:
         """Add datasets."""
         self.tables.setdefault(table_name, set()).update(keys)
 
+    def expect(self, table_name: OpaqueTableName, artifacts: Iterable[ArtifactName]) -> None:
+        """Say what the rows that go name, as they were read."""
+        self.artifacts.setdefault(table_name, set()).update(artifacts)
+
     def update(self, other: OpaqueTableKeyBatch) -> None:
         """Add another batch's datasets."""
         for name, keys in other:
             self.insert(name, keys)
+        for name, artifacts in other.artifacts.items():
+            self.expect(name, artifacts)

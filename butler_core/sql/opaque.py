@@ -39,9 +39,10 @@ class TableRows:
         datasets = database.inline_values("datasets", "uuid")
         self._bind = datasets.bind
         self.insert = Statement(database, database.insert(self.table), self.names)
-        self.remove = Statement(
-            database, sa.delete(self.table).where(uuid.in_(datasets.select)), ["datasets"]
-        )
+        remove: Any = sa.delete(self.table).where(uuid.in_(datasets.select))
+        if table.artifact_column is not None:
+            remove = remove.returning(uuid, self.table.c[table.artifact_column])
+        self.remove = Statement(database, remove, ["datasets"])
         self.select_one = Statement(
             database, sa.select(self.table).where(uuid == sa.bindparam("dataset")), ["dataset"]
         )
@@ -173,10 +174,19 @@ class OpaqueRows:
         """Add prepared rows, of datasets that have none in this table."""
         self._get(table_name).insert.execute_many(cursor, rows)
 
-    def remove(self, cursor: Cursor, table_name: OpaqueTableName, uuids: Iterable[UUID]) -> None:
-        """Remove the records of datasets; those that have none are passed over."""
+    def remove(
+        self, cursor: Cursor, table_name: OpaqueTableName, uuids: Iterable[UUID]
+    ) -> Sequence[tuple[Any, ArtifactName]]:
+        """Remove the records of datasets; those that have none are passed over.
+
+        Return what is gone: the dataset, as the database has its UUID, and the artifact; nothing for tables without artifacts.
+        """
         table = self._get(table_name)
-        table.remove.execute(cursor, (table.bind([uuid.bytes for uuid in uuids]),))
+        values = (table.bind([uuid.bytes for uuid in uuids]),)
+        if table.referenced is None:
+            table.remove.execute(cursor, values)
+            return ()
+        return table.remove.all(cursor, values)
 
     def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> StoredRecords:
         """Read the records of datasets, given by the bytes of their UUIDs, in every table."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from butler_core.errors import ConflictError, DatasetNotFoundError
-from butler_core.models.names import OpaqueTableName
+from butler_core.models.names import ArtifactName, OpaqueTableName
 from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
 from butler_core.sql.context import SqlContext
 from butler_core.sql.dataset_finder import DatasetFinder
@@ -61,9 +61,25 @@ class RecordsWriter:
             self._opaque.insert(transaction.cursor, table_name, rows)
 
     def remove_all(self, transaction: Transaction, batch: OpaqueTableKeyBatch) -> None:
-        """Remove the records of datasets; those that have none are passed over."""
+        """Remove the records of datasets; those that have none are passed over.
+
+        Raises `ConflictError` if a record names an artifact that the batch does not expect.
+        """
         for table_name, uuids in batch:
-            self._opaque.remove(transaction.cursor, table_name, uuids)
+            gone = self._opaque.remove(transaction.cursor, table_name, uuids)
+            expected = batch.artifacts.get(table_name)
+            if expected is not None:
+                self._refuse_others(gone, expected)
+
+    def _refuse_others(self, gone: Iterable[tuple[Any, ArtifactName]], expected: Set[ArtifactName]) -> None:
+        for key, artifact in gone:
+            if artifact not in expected:
+                uuid = self._make_uuid(key)
+                raise ConflictError(
+                    f"Dataset {uuid} was stored again, as {artifact!r}, after its records were read to be removed.",
+                    remedy="Nothing was removed: look again, and remove it if that is still right.",
+                    uuid=uuid,
+                )
 
     def _check(self, transaction: Transaction, table_name: OpaqueTableName, uuids: Collection[UUID]) -> None:
         """Raise the error that says which record would break a constraint."""

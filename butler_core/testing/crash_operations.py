@@ -16,7 +16,7 @@ from typing import ClassVar
 from butler_core import discovery
 from butler_core.butler import Butler
 from butler_core.models.batch import CollectionRegistration, RawBatch
-from butler_core.models.collection import CollectionType
+from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
 from butler_core.models.export import RawBatchExport
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import TransferMode
@@ -187,6 +187,37 @@ class UnstoreShared(Operation):
             butler.unstore([ref])
 
 
+class RemoveDatasets(Operation):
+    """One dataset of a file that another one keeps, and one that is tagged."""
+
+    name = "remove-datasets"
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        butler.ingest(*files_to_ingest(butler, files), transfer="copy")
+
+    def act(self, butler: Butler, files: Path) -> None:
+        refs = [butler.resolve_dataset("summary", data_ids()[number]) for number in (0, 2)]
+        with butler.removal() as removal:
+            removal.include_datasets(refs, find_associations_in=...)
+
+
+class RemoveCollections(Operation):
+    """A RUN with all its datasets, one of them tagged, and the chain that it is in."""
+
+    name = "remove-collections"
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        butler.register_collection("u/test/going")
+        refs = [butler.put({"n": n}, "summary", data_ids()[n], run="u/test/going") for n in (2, 3)]
+        butler.edit_associations(TAGGED, refs[:1], SetEditMode.INSERT_OR_FAIL)
+        butler.register_collection("u/test/chain", CollectionType.CHAINED)
+        butler.edit_collection_chain("u/test/chain", ["u/test/going", RUN], SequenceEditMode.ASSIGN)
+
+    def act(self, butler: Butler, files: Path) -> None:
+        with butler.removal() as removal:
+            removal.include_collections(["u/test/chain", "u/test/going"], find_associations_in=...)
+
+
 def leave_behind(butler: Butler, files: Path, operation: Operation, step: str) -> None:
     """Let a child begin an operation and die where ``step`` of registry, datastore or journals is called."""
 
@@ -229,5 +260,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Import(),
     Unstore(),
     UnstoreShared(),
+    RemoveDatasets(),
+    RemoveCollections(),
     Recover(),
 )

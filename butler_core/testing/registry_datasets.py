@@ -161,6 +161,29 @@ class RecordTests:
         found = registry.expand_existing_dataset_refs(asked).refs
         assert [bool(ref.datastore_records) for ref in found] == [True, False]
 
+    def test_records_that_came_after_they_were_read_are_not_removed(
+        self, registry: Any, world: RegistryWorld
+    ) -> None:
+        """Nobody would delete the artifact that they name."""
+        (ref,) = world.put(world.ref())
+        table = world.bridge.table_name
+        batch = RawBatch()
+        batch.opaque_table_removals.insert(table, [ref.uuid])
+        batch.opaque_table_removals.expect(table, ["read before"])
+        with pytest.raises(ConflictError, match=str(ref.uuid)):
+            registry.apply_batch(batch)
+        (found,) = registry.expand_existing_dataset_refs([ref.with_datastore_records(None)]).refs
+        assert found.datastore_records
+        (row,) = world.bridge.opaque_values_to_raw(table, {ref.uuid: found.datastore_records[table]})
+        again = RawBatch()
+        again.opaque_table_removals.insert(table, [ref.uuid, new_uuid()])
+        column = world.bridge.tables[table].artifact_column
+        assert column is not None
+        again.opaque_table_removals.expect(table, ["read before", row[column]])
+        registry.apply_batch(again)
+        (found,) = registry.expand_existing_dataset_refs([ref.with_datastore_records(None)]).refs
+        assert not found.datastore_records
+
     def test_artifacts_are_referenced_while_any_record_names_them(
         self, registry: Any, world: RegistryWorld
     ) -> None:

@@ -177,6 +177,18 @@ class RepositoryMachine(RuleBasedStateMachine):
         gone: State = {name_dataset(ref): NO_BYTES for ref in refs}
         self._attempt(lambda: self._butler.unstore(refs), {**self._model, **gone}, failure)
 
+    @rule(places=st.lists(_PLACES, min_size=1, max_size=6, unique=True), failure=_FAILURES)
+    def remove(self, places: list[tuple[str, int]], failure: Failure | None) -> None:
+        refs = self._find(places)
+        names = {name_dataset(ref) for ref in refs}
+        gone = names | {f"{name}, tagged in {_TAGGED}" for name in names}
+
+        def act() -> None:
+            with self._butler.removal() as removal:
+                removal.include_datasets(refs, find_associations_in=...)
+
+        self._attempt(act, {key: value for key, value in self._model.items() if key not in gone}, failure)
+
     @rule(number=st.integers(0, 4), run=st.sampled_from(_RUNS), failure=_FAILURES)
     def tag(self, number: int, run: str, failure: Failure | None) -> None:
         refs = self._find([(run, number)])

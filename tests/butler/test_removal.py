@@ -22,6 +22,7 @@ from butler_core import (
 )
 from butler_core.errors import (
     CollectionNotFoundError,
+    ConflictError,
     ForbiddenError,
     InUseError,
     OutcomeUnknownError,
@@ -86,7 +87,7 @@ def before_commit(
     seen: list[RawBatch] = []
 
     def apply(batch: RawBatch) -> BatchResults:
-        if batch.dataset_removals.uuids or batch.collection_removals:
+        if batch.dataset_removals.uuids or batch.collection_removals or batch.opaque_table_removals:
             seen.append(batch)
             if len(seen) == number:
                 do(batch)
@@ -303,6 +304,32 @@ def test_tags_go_with_or_without_their_datasets(butler: Butler, refs: list[Datas
 
 
 # -- large ones
+
+
+@pytest.mark.parametrize("registration_goes", [False, True])
+def test_a_dataset_that_is_stored_again_meanwhile_keeps_its_file(
+    root: Path, butler: Butler, monkeypatch: pytest.MonkeyPatch, registration_goes: bool
+) -> None:
+    """Two remove it, and between them its UUID is put again: the second must not take records that it has not read."""
+    (ref,) = butler.make_refs("summary", data_ids()[:1], id_mode="data_id_run")
+    butler.put({"n": 1}, ref)
+
+    def remove_and_put_again(_: RawBatch) -> None:
+        with Butler(root, writeable=True) as other:
+            with other.removal() as removal:
+                removal.include_datasets([ref])
+            other.put({"n": 2}, ref)
+
+    before_commit(butler, monkeypatch, remove_and_put_again)
+    with pytest.raises(ConflictError, match="stored again"):
+        if registration_goes:
+            with butler.removal() as removal:
+                removal.include_datasets([ref])
+        else:
+            butler.unstore([ref])
+    assert butler.get(ref) == {"n": 2}
+    assert not journals_under(root)
+    assert len(files_under(root)) == 1
 
 
 @pytest.fixture

@@ -129,7 +129,11 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "opaque_table_insertions": st.builds(
         OpaqueTableBatch, tables=named(st.dictionaries(UUIDS, several(several(CELLS)), max_size=2))
     ),
-    "opaque_table_removals": st.builds(OpaqueTableKeyBatch, tables=named(st.sets(UUIDS, max_size=2))),
+    "opaque_table_removals": st.builds(
+        OpaqueTableKeyBatch,
+        tables=named(st.sets(UUIDS, max_size=2)),
+        artifacts=named(st.sets(st.text(max_size=8), max_size=2)),
+    ),
     "dataset_removals": st.builds(DatasetRemovalBatch, uuids=st.sets(UUIDS, max_size=3)),
     "collection_removals": st.sets(NAMES, max_size=2),
     "dataset_type_removals": st.sets(NAMES, max_size=2),

@@ -122,6 +122,18 @@ class ProtocolConformance:
         assert [e.result for e in recorder.events].count("all are referenced") == 0
         self.check(butler, recorder)
 
+    def test_removal(self, butler: Butler) -> None:
+        refs = [*self.refs(butler, 1, 2), *self.refs(butler, 1, 2, run=RUNS[1])]
+        butler.put_many([({"a": 1}, ref) for ref in refs])
+        shared = butler.ingest(self.shared_file(butler).with_refs(self.refs(butler, 4, 5)))
+        with Recorder(butler) as recorder:
+            with recorder.process("datasets"), butler.removal() as removal:
+                removal.include_datasets([*refs[1:3], shared[0]])
+            with recorder.process("collections"), butler.removal() as removal:
+                removal.include_collections(RUNS)
+        assert [event.call for event in recorder.events].count("registry.apply_batch") == 2
+        self.check(butler, recorder)
+
     def test_a_put_that_fails(self, butler: Butler) -> None:
         refs = self.refs(butler, 1, 2)
         with Recorder(butler) as recorder:
