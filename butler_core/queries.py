@@ -237,16 +237,19 @@ class _DescribedQuery(QueryAdapter[_T_co]):
         return self._read(self._convert)
 
     def _read(self, convert: Callable[[QueryPage], Sequence[_T]], answer: str = "rows") -> Iterator[_T]:
-        """Yield what a function makes of each page."""
+        """Iterate over what a function makes of each page; nothing of ours runs from one item to the next."""
+        return chain.from_iterable(self._pages(convert, answer))
+
+    def _pages(self, convert: Callable[[QueryPage], Sequence[_T]], answer: str) -> Iterator[Sequence[_T]]:
         with unwatched():
             description, page = self._first_page(answer)
             found = convert(page)
-        yield from found
+        yield found
         while page.next_page is not None:
             with unwatched():
                 page = self._services.registry.execute(description, page=page.next_page)
                 found = convert(page)
-            yield from found
+            yield found
 
     def count(self) -> int:
         """Count the rows."""
