@@ -6,7 +6,7 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID, SafeUUID, uuid5
@@ -97,8 +97,8 @@ class RecordTable(Protocol):
     def name(self) -> OpaqueTableName:
         """Its name."""
 
-    def to_values(self, rows: list[Any]) -> OpaqueTableValues:
-        """Return what a ref carries for one dataset's rows."""
+    def to_values(self, rows: Iterable[Any]) -> Mapping[UUID, OpaqueTableValues]:
+        """Return what refs carry for rows of theirs."""
 
 
 RecordRows: TypeAlias = tuple[tuple[RecordTable, Any], ...]
@@ -272,10 +272,18 @@ Expand: TypeAlias = Callable[[tuple[DataIdValue, ...]], DataCoordinate]
 
 def records_from_rows(rows: RecordRows) -> dict[OpaqueTableName, OpaqueTableValues]:
     """Make one dataset's datastore records of its rows."""
+    return {name: next(iter(values.values())) for name, values in records_by_table(rows)}
+
+
+def records_by_table(
+    rows: Iterable[tuple[RecordTable, Any]],
+) -> Iterator[tuple[OpaqueTableName, Mapping[UUID, OpaqueTableValues]]]:
+    """Make datastore records of rows of any datasets, one table after the other."""
     by_table: dict[RecordTable, list[Any]] = {}
     for table, row in rows:
         by_table.setdefault(table, []).append(row)
-    return {table.name: table.to_values(found) for table, found in by_table.items()}
+    for table, found in by_table.items():
+        yield table.name, table.to_values(found)
 
 
 def with_record_rows(ref: DatasetRef, rows: RecordRows) -> DatasetRef:

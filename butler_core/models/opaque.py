@@ -6,6 +6,7 @@ A Registry stores these rows and understands one column of them, the artifact's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Literal
 from uuid import UUID
 
@@ -14,8 +15,7 @@ from pydantic import BaseModel, Field
 from butler_core.models.dataset_ref import (
     DatasetRef,
     RecordRows,
-    records_from_rows,
-    uuid_from_bytes,
+    records_by_table,
     with_record_rows,
 )
 from butler_core.models.model_config import FROZEN, OPEN
@@ -120,12 +120,10 @@ class StoredRecords:
         return [with_record_rows(ref, find(key(ref.uuid_bytes), ())) for ref in refs]
 
     def to_batch(self) -> OpaqueTableBatch:
-        """Make all of them, as they go over the wire."""
+        """Make all of them at once: for the wire, and where all are needed."""
         batch = OpaqueTableBatch()
-        for key, rows in self.rows.items():
-            uuid = key if isinstance(key, UUID) else uuid_from_bytes(key)
-            for name, values in records_from_rows(rows).items():
-                batch.insert(name, [(uuid, values)])
+        for name, values in records_by_table(chain.from_iterable(self.rows.values())):
+            batch.insert(name, values.items())
         return batch
 
 

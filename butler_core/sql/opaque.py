@@ -82,10 +82,9 @@ class TableRows:
                 cells[position] = self.database.uuid_to_value(UUID(str(cells[position])).bytes)
         return tuple(cells)
 
-    def to_values(self, rows: list[Any]) -> OpaqueTableValues:
-        """Turn the rows of one dataset into the bridge's values."""
-        (values,) = self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows)).values()
-        return values
+    def to_values(self, rows: Iterable[Any]) -> Mapping[UUID, OpaqueTableValues]:
+        """Turn rows of the table into the bridge's values."""
+        return self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows))
 
     def _to_raw(self, row: Sequence[Any]) -> dict[str, Any]:
         raw = dict(zip(self.names, row, strict=True))

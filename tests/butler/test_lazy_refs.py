@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -122,18 +123,18 @@ def test_an_expanded_ref_without_dimensions(butler: Butler) -> None:
 
 
 class _Table:
-    """A table whose values are its rows."""
+    """A table of one dataset, whose values are its rows."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, uuid: UUID) -> None:
+        self.name, self._uuid = name, uuid
 
-    def to_values(self, rows: list[Any]) -> Any:
-        return tuple(rows)
+    def to_values(self, rows: Iterable[Any]) -> Any:
+        return {self._uuid: tuple(rows)}
 
 
 def test_a_dataset_may_have_several_rows_in_several_tables(filled: Butler) -> None:
-    one, two = _Table("one"), _Table("two")
     uuid, other = new_uuid(), new_uuid()
+    one, two = _Table("one", uuid), _Table("two", uuid)
     stored = StoredRecords({uuid.bytes: ((one, 1), (two, 2), (one, 3)), other.bytes: ()}, lambda key: key)
     dataset_type = filled.get_dataset_type("summary")
     rows = [(key.bytes, RUN, INSTRUMENT, 100, 1) for key in (uuid, other, new_uuid())]
