@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote
@@ -23,7 +22,7 @@ _MAX_ACCEPTED = 1024
 _MAX_EXTENSION = 32
 _SAFE = "+,=@~"  # beside letters, digits, and "_.-" which `quote` always keeps
 _DOTS = re.compile(r"(?:^|(?<=/))\.")
-_TOKEN = re.compile(r"_[a-z2-7]{16}(?:\.[^/]*)?\Z")
+_TOKEN = re.compile(r"_[0-9a-f]{16}(?:\.[^/]*)?\Z")
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9_+-]+)*")
 _COMPRESSION = frozenset((".gz", ".bz2", ".xz", ".zst", ".fz", ".lz4"))
 # What we make ourselves: the quick test.
@@ -36,12 +35,12 @@ _ARTIFACT = re.compile(r"(?!\.butler(?:/|$))(?:(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\
 
 @lru_cache(maxsize=1024)
 def batch_token(batch_id: UUID) -> str:
-    """Return what every artifact's name contains of its batch: 16 characters of lower-case base32."""
+    """Return what every artifact's name contains of its batch: 16 hexadecimal digits."""
     return _digest(batch_id.bytes)
 
 
 def _digest(data: bytes) -> str:
-    return b32encode(blake2b(data, digest_size=10).digest()).decode().lower()
+    return blake2b(data, digest_size=8).hexdigest()
 
 
 @lru_cache(maxsize=4096)
