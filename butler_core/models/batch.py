@@ -220,9 +220,15 @@ class DatasetInsertionBatch(BaseModel):
     datasets: dict[DatasetTypeName, dict[CollectionName, dict[UUID, tuple[DataIdValue, ...]]]] = Field(
         default_factory=dict
     )
+    dimensions: dict[DatasetTypeName, tuple[DimensionName, ...]] = Field(default_factory=dict)
+    """The dimensions that the values are for.  A batch for a type that has others by then is refused: its values would be taken
+    for something else.  Not checked for types that are left out."""
 
     def include(self, refs: Iterable[DatasetRef]) -> None:
-        """Add datasets; datastore records on them are ignored."""
+        """Add datasets; datastore records on them are ignored.
+
+        Raises `ConflictError` if a dataset type has other dimensions than in what is there already.
+        """
         dataset_type = run = None
         rows: dict[UUID, tuple[DataIdValue, ...]] = {}
         for ref in refs:
@@ -230,6 +236,13 @@ class DatasetInsertionBatch(BaseModel):
             if ref.dataset_type is not dataset_type or ref.run != run:
                 dataset_type, run = ref.dataset_type, ref.run
                 rows = self.datasets.setdefault(dataset_type.name, {}).setdefault(run, {})
+                required = dataset_type.dimensions.required
+                if self.dimensions.setdefault(dataset_type.name, required) != required:
+                    raise ConflictError(
+                        f"Refs of two definitions of dataset type {dataset_type.name!r} cannot be in one batch.",
+                        remedy="Make the refs again: butler.make_refs().",
+                        name=dataset_type.name,
+                    )
             rows[ref.uuid] = ref.required_values
 
     def __iter__(self) -> Iterator[tuple[UUID, DatasetTypeName, tuple[DataIdValue, ...], CollectionName]]:  # type: ignore[override]

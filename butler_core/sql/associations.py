@@ -57,7 +57,7 @@ class AssociationWriter:
         self._summaries = summaries
         self._memberships = memberships
         self._finder = finder
-        self._statements: dict[tuple[int, SetEditMode], Statement] = {}
+        self._statements: dict[tuple[GroupMembership, SetEditMode], Statement] = {}
 
     def edit(self, transaction: Transaction, edit: TaggedCollectionEdit) -> None:
         """Change the members of a TAGGED collection.
@@ -110,10 +110,10 @@ class AssociationWriter:
         """Return the statement that copies rows of RUNs into a collection; it takes that, the type and the UUIDs."""
         if mode is SetEditMode.ASSIGN:
             mode = SetEditMode.INSERT_OR_FAIL
-        statement = self._statements.get((registered.group_id, mode))
+        statement = self._statements.get((tables, mode))
         if statement is None:
             statement = self._make_insertion(tables, mode)
-            self._statements[registered.group_id, mode] = statement
+            self._statements[tables, mode] = statement
         return statement
 
     def _make_insertion(self, tables: GroupMembership, mode: SetEditMode) -> Statement:

@@ -120,14 +120,13 @@ class CertificationWriter:
         self._summaries = summaries
         self._memberships = memberships
         self._finder = finder
-        self._statements: dict[int, _ValidityStatements] = {}
+        self._statements: dict[GroupMembership, _ValidityStatements] = {}
 
     def _get_statements(self, registered: RegisteredType) -> _ValidityStatements:
-        found = self._statements.get(registered.group_id)
+        tables = self._memberships.get(registered)
+        found = self._statements.get(tables)
         if found is None:
-            found = self._statements[registered.group_id] = _ValidityStatements(
-                self._memberships.get(registered)
-            )
+            found = self._statements[tables] = _ValidityStatements(tables)
         return found
 
     def certify(self, transaction: Transaction, edit: Certification) -> None:

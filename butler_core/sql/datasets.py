@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from butler_core import tai
 from butler_core.errors import (
+    ConflictError,
     DataIdError,
     DatasetExistsError,
     DatasetTypeNotFoundError,
@@ -75,6 +76,8 @@ class DatasetWriter:
             If a UUID is taken, or a data ID in its RUN.
         DataIdError
             If a data ID names a dimension value that has no record.
+        ConflictError
+            If a dataset type has other dimensions than the batch was made for.
         """
         now = tai.now()
         for type_name, runs in batch.datasets.items():
@@ -83,6 +86,14 @@ class DatasetWriter:
                 raise DatasetTypeNotFoundError(
                     f"{type_name!r} is a component of {registered.dataset_type.name!r}, not a dataset type of its own.",
                     remedy=f"Register datasets of {registered.dataset_type.name!r}.",
+                    name=type_name,
+                )
+            required = registered.dataset_type.dimensions.required
+            if batch.dimensions.get(type_name, required) != required:
+                raise ConflictError(
+                    f"Dataset type {type_name!r} was redefined meanwhile: its dimensions are {', '.join(required) or 'none'} "
+                    f"now, and these data IDs give {', '.join(batch.dimensions[type_name]) or 'none'}.",
+                    remedy="Look at the new definition, and make the data IDs for it.",
                     name=type_name,
                 )
             for run_name, rows in runs.items():

@@ -165,14 +165,15 @@ class MembershipTables:
 
     def __init__(self, context: SqlContext) -> None:
         self._context = context
-        self._groups: dict[int, GroupMembership] = {}
+        self._groups: dict[tuple[int, DimensionGroup], GroupMembership] = {}
 
     def get(self, registered: RegisteredType) -> GroupMembership:
         """Return the tables that have the members of a dataset type."""
-        found = self._groups.get(registered.group_id)
+        key = registered.group_id, registered.dataset_type.dimensions
+        found = self._groups.get(key)
         if found is None:
             found = GroupMembership(self._context, registered.group_id, registered.dataset_type.dimensions)
-            self._groups[registered.group_id] = found
+            self._groups[key] = found
         return found
 
     def remove_members(self, transaction: Transaction, collection: Collection) -> None:

@@ -59,7 +59,7 @@ class Schema:
             {name: self._opaque_table(table) for bridge in bridges for name, table in bridge.tables.items()}
         )
         """Tables of the datastores' records."""
-        self._group_tables: dict[str, sa.Table] = {}
+        self._group_tables: dict[tuple[str, DimensionGroup], sa.Table] = {}
         self._lock = guarded(threading.Lock())
 
     # -- fixed tables
@@ -224,13 +224,17 @@ class Schema:
         group: DimensionGroup,
         columns: Callable[[Database, str, DimensionGroup], list[SchemaItem]],
     ) -> sa.Table:
-        table = self._group_tables.get(name)
+        table = self._group_tables.get((name, group))
         if table is None:
             with self._lock:
-                table = self._group_tables.get(name)
+                table = self._group_tables.get((name, group))
                 if table is None:
+                    if (
+                        name in self.metadata.tables
+                    ):  # of a registration that was rolled back: its number is given again
+                        self.metadata.remove(self.metadata.tables[name])
                     table = self._table(name, *columns(self.database, name, group), is_small=True)
-                    self._group_tables[name] = table
+                    self._group_tables[name, group] = table
         return table
 
     # -- making them

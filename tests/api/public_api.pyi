@@ -665,6 +665,7 @@ class DatasetInsertionBatch(BaseModel):
     datasets: dict[DatasetTypeName, dict[CollectionName, dict[UUID, tuple[DataIdValue, ...]]]] = Field(
         default_factory=dict
     )
+    dimensions: dict[DatasetTypeName, tuple[DimensionName, ...]] = Field(default_factory=dict)
     def include(self, refs: Iterable[DatasetRef]) -> None: ...
     def __iter__(self) -> Iterator[tuple[UUID, DatasetTypeName, tuple[DataIdValue, ...], CollectionName]]: ...  # type: ignore[override]
     def __len__(self) -> int: ...

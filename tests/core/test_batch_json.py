@@ -122,7 +122,9 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
     "dimension_syncs": named(SYNCS),
     "dimension_insertions": named(INSERTIONS),
     "dataset_insertions": st.builds(
-        DatasetInsertionBatch, datasets=named(named(st.dictionaries(UUIDS, DATA_IDS, max_size=2)))
+        DatasetInsertionBatch,
+        datasets=named(named(st.dictionaries(UUIDS, DATA_IDS, max_size=2))),
+        dimensions=named(st.lists(st.text(max_size=4), max_size=2).map(tuple)),
     ),
     "collection_edits": several(st.one_of(EDITS)),
     # Records are the datastore's own: built-ins of JSON, or what it makes the same of when they come back.

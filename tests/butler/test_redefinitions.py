@@ -1,0 +1,55 @@
+"""Definitions that change, or never came to be, while others work with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from butler_core import Butler, SequenceEditMode
+from butler_core.errors import CollectionNotFoundError, ConflictError
+from butler_core.testing.invariants import find_violations
+from tests.butler.conftest import INSTRUMENT, RUN
+
+
+def test_a_dataset_type_that_is_redefined_during_a_put(root: Path, butler: Butler) -> None:
+    """Its values would be taken for those of other dimensions."""
+    detector = {"instrument": INSTRUMENT, "id": 100, "full_name": "as the exposure"}
+    butler.insert_dimension_data("detector", [detector])
+    with Butler(root, writeable=True) as other:
+        butler.register_dataset_type("note", ["instrument", "detector"], "StructuredDataDict")
+        write = butler._datastore.put_many
+
+        def redefine_and_write(*args: Any, **kwargs: Any) -> Any:
+            other.register_dataset_type(
+                "note", ["instrument", "exposure"], "StructuredDataDict", False, update=True
+            )
+            return write(*args, **kwargs)
+
+        butler._datastore.put_many = redefine_and_write  # type: ignore[method-assign]
+        with pytest.raises(ConflictError, match="redefined"):
+            butler.put({"a": 1}, "note", {"instrument": INSTRUMENT, "detector": 100})
+        assert list(other.query_datasets("note", RUN)) == []
+        assert find_violations(other) == []
+
+
+def register_in_vain(butler: Butler) -> None:
+    """Register a dataset type in a batch that fails when it is applied."""
+    with butler.batched() as batch:
+        batch.register_dataset_type("failed", ["instrument"], "StructuredDataDict")
+        batch.edit_collection_chain("no chain", [RUN], SequenceEditMode.ASSIGN)
+
+
+def test_a_registration_that_was_rolled_back_leaves_nothing_behind(root: Path, butler: Butler) -> None:
+    """The number of its group of dimensions is given to the next one."""
+    with Butler(root, writeable=True) as other:
+        with pytest.raises(CollectionNotFoundError):
+            register_in_vain(butler)
+        other.register_dataset_type("good", ["instrument", "physical_filter"], "StructuredDataDict")
+        for each, run in ((butler, RUN), (other, "u/test/second")):
+            each.register_collection(run)
+            data_id = next(iter(butler.query_data_ids(["instrument", "physical_filter"])))
+            ref = each.put({"a": 1}, "good", dict(data_id), run=run)
+            assert butler.get(ref) == other.get(ref) == {"a": 1}
+            assert list(butler.query_datasets("good", run)) == [ref]
