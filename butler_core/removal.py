@@ -10,12 +10,12 @@ from uuid import UUID
 from butler_core.client_cache import ClientCache, Definitions
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.registry import Registry
-from butler_core.errors import ButlerError, InUseError
+from butler_core.errors import ButlerError, InUseError, InvalidInputError
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.models.batch import ChainedCollectionEdit, Decertification, RawBatch, TaggedCollectionEdit
 from butler_core.models.bulk import unwatched
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
-from butler_core.models.dataset_ref import DatasetRef, uuid_from_bytes
+from butler_core.models.dataset_ref import DatasetRef, refs_from_rows, uuid_from_bytes
 from butler_core.models.dataset_rows import DatasetRows, Row
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import ArtifactName, CollectionName, CollectionPattern, Progress
@@ -102,7 +102,10 @@ class RemovalHelper:
     def include_datasets(
         self, refs: Iterable[DatasetRef], find_associations_in: CollectionPattern = ()
     ) -> None:
-        """Add datasets, and their associations in the collections given (``...`` for all)."""
+        """Add datasets, and their associations in the collections given (``...`` for all).
+
+        Raises `InvalidInputError` if an associated dataset has another RUN or data ID than its ref says.
+        """
         definitions = self._cache.refresh()
         names = self._match(definitions, find_associations_in)
         by_type: dict[str, list[Row]] = {}
@@ -246,6 +249,7 @@ class RemovalHelper:
 
     def _add(self, definitions: Definitions, datasets: DatasetRows, names: Iterable[CollectionName]) -> None:
         for name, found in self._find_associated(definitions, datasets, names).items():
+            _refuse_others(datasets, found)
             self._associations.setdefault(name, DatasetRows()).add_all(found)
         self._datasets.add_all(datasets)
 
@@ -355,3 +359,17 @@ def _find_orphans(
         for child in info.children or ()
     }
     return children - held - gone
+
+
+def _refuse_others(given: DatasetRows, found: DatasetRows) -> None:
+    """Refuse refs that are of other datasets than they say: those would stay, and only lose their associations."""
+    for dataset_type, rows in found.by_type.items():
+        said = given.by_type.get(dataset_type, {})
+        for key, row in rows.items():
+            if key in said and tuple(said[key][1:]) != tuple(row[1:]):
+                there, wrong = (next(iter(refs_from_rows(dataset_type, [each]))) for each in (row, said[key]))
+                raise InvalidInputError(
+                    f"There is no dataset {wrong}; its UUID is that of {there}.",
+                    remedy="Remove datasets by refs that a query gave.",
+                    uuid=str(there.uuid),
+                )

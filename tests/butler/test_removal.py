@@ -25,6 +25,7 @@ from butler_core.errors import (
     ConflictError,
     ForbiddenError,
     InUseError,
+    InvalidInputError,
     OutcomeUnknownError,
     UnavailableError,
 )
@@ -304,6 +305,14 @@ def test_tags_go_with_or_without_their_datasets(butler: Butler, refs: list[Datas
 
 
 # -- large ones
+
+
+def test_a_ref_that_is_not_what_it_says_takes_no_association(butler: Butler, refs: list[DatasetRef]) -> None:
+    tag(butler, refs[0])
+    wrong = DatasetRef(refs[0].uuid, refs[0].dataset_type, refs[0].data_id, OTHER)
+    with pytest.raises(InvalidInputError, match=OTHER), butler.removal() as removal:
+        removal.include_datasets([wrong], find_associations_in=...)
+    assert list(butler.query_datasets("summary", "tag")) == refs[:1]
 
 
 @pytest.mark.parametrize("registration_goes", [False, True])
