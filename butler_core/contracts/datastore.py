@@ -202,10 +202,10 @@ class Datastore(ABC):
         """
 
     @abstractmethod
-    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
         """Move artifacts, by name and, if given, identity, out of the way: nothing lists or reads them, and nothing is lost.
 
-        They keep their names, by which `bring_back` finds them.  Absent ones are fine; durable on return.
+        They keep their names, by which `bring_back` finds them.  Absent ones are fine; return what was moved, durably.
         """
 
     @abstractmethod

@@ -311,9 +311,9 @@ class FileDatastore(Datastore):
         self._store.bar(batch_id)
         self._store.delete(doomed)
 
-    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
         """Move artifacts out of the way: see `Datastore.set_aside`."""
-        self._store.set_aside(artifacts)
+        return self._store.set_aside(artifacts)
 
     def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Move what was set aside back: see `Datastore.bring_back`."""

@@ -103,7 +103,7 @@ class ArtifactStore(ABC):
         """Describe everything under the root except journals, staging and what was set aside, sorted, from behind a name on."""
 
     @abstractmethod
-    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
         """Move artifacts out of the way: see `butler_core.contracts.datastore.Datastore.set_aside`."""
 
     @abstractmethod

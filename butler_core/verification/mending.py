@@ -131,23 +131,27 @@ class Mender:
     def _set_aside(
         self, artifacts: Sequence[ArtifactName]
     ) -> Iterator[tuple[ArtifactName, tuple[bool, str]]]:
-        seen = look_at(self._datastore, artifacts).stats
-        unknown = confirm_unknown(self._registry, self._datastore, seen.values())
+        seen = look_at(self._datastore, artifacts)
+        unknown = confirm_unknown(self._registry, self._datastore, seen.stats.values())
         if unknown.unreadable_journals:
             for artifact in artifacts:
                 yield artifact, (False, "Left alone while a journal cannot be read.")
             return
-        self._datastore.set_aside([(stat.artifact, stat.identity) for stat in unknown.stats])
+        moved = self._datastore.set_aside([(stat.artifact, stat.identity) for stat in unknown.stats])
         names = {stat.artifact for stat in unknown.stats}
         # Somebody may have thrown the journal of a living writer away, who then committed.
         recorded = find_recorded(self._registry, self._datastore, names)
         if recorded:
             self._bring_back(sorted(recorded))
         for artifact in artifacts:
-            if artifact not in names or artifact in recorded:
+            if artifact in seen.problems:
+                yield artifact, (False, f"Not mended: {seen.problems[artifact]}")
+            elif artifact not in names or artifact in recorded:
                 yield artifact, (True, "It is known, or gone, by now.")
-            else:
+            elif artifact in moved:
                 yield artifact, (True, "Set aside.")
+            else:
+                yield artifact, (False, "Not mended: it changed, or went, before it could be set aside.")
 
 
 _TOO_MANY = (

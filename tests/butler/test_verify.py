@@ -16,6 +16,7 @@ from butler_core.errors import ForbiddenError, InvalidInputError, NotFoundError,
 from butler_core.models.collection import CollectionType
 from butler_core.testing.universe import testing_universe
 from butler_core.verification import asking, mending, verifier
+from butler_posix import _io
 from tests.butler.conftest import RUN, data_ids, populate
 from tests.butler.test_consistency import plant
 from tests.butler.test_datasets import files_under
@@ -259,6 +260,41 @@ def test_an_older_registry_costs_nothing(butler: Butler, root: Path) -> None:
         assert again.verify(checksums=True).findings == ()
         assert again.journals() == []
     assert lost_under(root) == []
+
+
+def test_what_moves_is_safe_elsewhere_before_it_goes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut may keep a file's removal and lose its new name, unless that was synced before."""
+    repo = root.parent / "durable"
+    Butler.make_repo(repo, dimensions=testing_universe(), durability="power-loss")
+    steps: list[tuple[str, str]] = []
+    with Butler(repo, run=RUN) as butler:
+        add(repo, ORPHAN)
+        monkeypatch.setattr(_io, "step", lambda *step: steps.append(step))
+        butler.verify(repair=True)
+    done = [(what, Path(path).relative_to(repo / "data").as_posix()) for what, path in steps]
+    lost = f".butler/lost/{ORPHAN}"
+    order = [("link", lost), ("fsync", lost.rpartition("/")[0]), ("unlink", ORPHAN), ("fsync", "somewhere")]
+    places = [done.index(step) for step in order]
+    assert places == sorted(places)
+
+
+def test_a_place_for_the_lost_that_was_cleared_away_is_made_again(butler: Butler, root: Path) -> None:
+    add(root, ORPHAN)
+    butler.verify(repair=True)
+    shutil.rmtree(root / "data/.butler/lost")
+    again = add(root, ORPHAN)
+    assert found(butler.verify(repair=True)) == [("unknown", ORPHAN, True)]
+    assert not again.exists()
+    assert lost_under(root) == [ORPHAN]
+
+
+def test_what_was_not_moved_is_not_called_mended(
+    butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = add(root, ORPHAN)
+    monkeypatch.setattr(butler._datastore, "set_aside", lambda artifacts: set())
+    assert found(butler.verify(repair=True)) == [("unknown", ORPHAN, False)]
+    assert left.exists()
 
 
 def test_a_registry_of_something_else_moves_nothing(

@@ -136,12 +136,15 @@ class MemoryStore(ArtifactStore):
     def list(self, *, checksums: ChecksumAlgorithm | None = None, after: str = "") -> Iterator[ArtifactStat]:
         return self.stat(sorted(name for name in self.artifacts if name > after), checksums=checksums)
 
-    def set_aside(self, artifacts: Iterable[tuple[str, str | None]]) -> None:
+    def set_aside(self, artifacts: Iterable[tuple[str, str | None]]) -> set[str]:
+        moved = set()
         with self.lock:
             for artifact, identity in artifacts:
                 found = str(self.generations.get(check_artifact(artifact)))
                 if artifact in self.artifacts and identity in (None, found):
                     self.lost[artifact] = self.artifacts.pop(artifact)
+                    moved.add(artifact)
+        return moved
 
     def bring_back(self, artifacts: Iterable[str]) -> set[str]:
         with self.lock:

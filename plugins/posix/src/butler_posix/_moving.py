@@ -98,30 +98,33 @@ def move_files(
     ConflictError
         If there is another file of the name in the target.
     """
-    moved: set[ArtifactName] = set()
-    changed: set[str] = set()
+    linked: dict[ArtifactName, tuple[str, str]] = {}
     try:
         for artifact, identity in artifacts:
             old, new = _join(source, artifact), _join(target, artifact)
-            if _move(directories, old, new, identity, identify):
-                moved.add(artifact)
-                changed |= {old.rpartition("/")[0], new.rpartition("/")[0]}
+            if _link(directories, old, new, identity, identify):
+                linked[artifact] = old, new
     finally:
-        directories.sync(sorted(changed))
-    return moved
+        # A power cut may keep what was unlinked and lose what was linked: the one is safe before the other begins.
+        directories.sync(sorted({new.rpartition("/")[0] for _, new in linked.values()}))
+        for old, _ in linked.values():
+            _unlink(f"{directories.root}/{old}")
+        directories.sync(sorted({old.rpartition("/")[0] for old, _ in linked.values()}))
+    return set(linked)
 
 
 def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
 
 
-def _move(
+def _link(
     directories: Directories,
     old: str,
     new: str,
     identity: str | None,
     identify: Callable[[os.stat_result], str],
 ) -> bool:
+    """Give a file its new name as well; return whether it has both."""
     path, target = f"{directories.root}/{old}", f"{directories.root}/{new}"
     if not directories.is_inside_now(old.rpartition("/")[0]):
         return False  # so it is no artifact of ours
@@ -129,20 +132,33 @@ def _move(
         status = os.lstat(path)
         if identity is not None and identify(status) != identity:
             return False
-        directories.prepare(new.rpartition("/")[0])
+        parent = new.rpartition("/")[0]
+        directories.prepare(parent)
         try:
             _io.link(path, target)
-        except FileExistsError as error:
-            there = os.lstat(target)
-            if (there.st_dev, there.st_ino) != (status.st_dev, status.st_ino):
-                raise ConflictError(
-                    f"{path} cannot be moved to {target}: there is another file of that name.",
-                    remedy="Compare the two, and remove the one that is not wanted.",
-                    path=target,
-                ) from error
-        _io.unlink(path)
+        except FileNotFoundError:  # the file has gone; or the directory, which somebody cleared away
+            directories.forget(parent)
+            directories.prepare(parent)
+            _io.link(path, target)
+    except FileExistsError as error:
+        there = os.lstat(target)
+        if (there.st_dev, there.st_ino) != (status.st_dev, status.st_ino):
+            raise ConflictError(
+                f"{path} cannot be moved to {target}: there is another file of that name.",
+                remedy="Compare the two, and remove the one that is not wanted.",
+                path=target,
+            ) from error
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise explain(error, f"move to {target}", path) from error
     return True
+
+
+def _unlink(path: str) -> None:
+    try:
+        _io.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain(error, "remove, now that it has another name,", path) from error

@@ -310,14 +310,14 @@ class PosixStore(ArtifactStore):
             except OSError as error:
                 raise explain(error, "look at", entry.path) from error
 
-    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> None:
+    def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
         """Move artifacts out of the way: see `ArtifactStore.set_aside`."""
         wanted = [
             (check_artifact(artifact), identity)
             for artifact, identity in artifacts
             if artifact not in _NOT_ARTIFACTS
         ]
-        move_files(self.directories, "", LOST, wanted, _identity)
+        return move_files(self.directories, "", LOST, wanted, _identity)
 
     def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Move what was set aside back: see `ArtifactStore.bring_back`."""
