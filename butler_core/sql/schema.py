@@ -266,7 +266,7 @@ class _ElementTables(Mapping[DimensionElementName, ElementTable]):
         self._make = partial(ElementTable, database, metadata, universe)
         self._elements = {name: each for name, each in universe.elements.items() if each.has_table}
         self._made: dict[DimensionElementName, ElementTable] = {}
-        self._lock = threading.Lock()
+        self._lock = guarded(threading.Lock())
 
     def __getitem__(self, name: DimensionElementName) -> ElementTable:
         table = self._made.get(name)
