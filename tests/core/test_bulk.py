@@ -1,0 +1,60 @@
+"""The garbage collector rests while many objects are made, and never for longer."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+
+import pytest
+
+from butler_core.models.bulk import unwatched
+
+
+def collector_of_child() -> bool:
+    """Fork, and say whether the child's collector is on."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if gc.isenabled() else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_it_rests_within_and_not_behind() -> None:
+    with unwatched():
+        assert not gc.isenabled()
+        with unwatched():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="x"), unwatched():
+        raise ValueError("x")
+    assert gc.isenabled()
+
+
+def test_whoever_turned_it_off_finds_it_off() -> None:
+    gc.disable()
+    try:
+        with unwatched():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        assert not collector_of_child()
+    finally:
+        gc.enable()
+
+
+def test_a_child_that_is_forked_meanwhile_has_it_on() -> None:
+    inside, forked = threading.Event(), threading.Event()
+
+    def make_many() -> None:
+        with unwatched():
+            inside.set()
+            forked.wait(30)
+
+    thread = threading.Thread(target=make_many)
+    thread.start()
+    inside.wait(30)
+    is_on = collector_of_child()
+    forked.set()
+    thread.join()
+    assert is_on
+    assert gc.isenabled()
