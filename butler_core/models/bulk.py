@@ -9,7 +9,7 @@ _resting = 0
 """How many contexts keep the collector off: with several threads, the first of those that overlap."""
 
 
-class unwatched:  # noqa: N801 # reads as what it is in a with statement
+class unwatched:  # reads as what it is in a with statement
     """Keep the garbage collector from walking the same objects again and again while thousands are made.
 
     What becomes garbage meanwhile without a cycle is freed as ever.
