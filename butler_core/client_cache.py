@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from types import EllipsisType
 
 from butler_core.contracts.registry import Registry, RegistrySnapshot
@@ -19,6 +18,7 @@ from butler_core.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from butler_core.lazy import lazy_property
 from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionName, DatasetTypeName
@@ -52,7 +52,7 @@ class Definitions:
             for t in snapshot.dataset_types
         }
 
-    @cached_property
+    @lazy_property
     def runs(self) -> frozenset[CollectionName]:
         """Names of all RUN collections."""
         return frozenset(c.name for c in self.snapshot.collections if c.type is CollectionType.RUN)

@@ -8,7 +8,6 @@ import importlib.metadata
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, get_args
 
 from packaging.specifiers import SpecifierSet
@@ -16,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from butler_core.errors import PluginError
+from butler_core.lazy import lazy_property
 from butler_core.version import __version__
 
 PluginKind: TypeAlias = Literal[
@@ -105,7 +105,7 @@ class Announcement:
         """Distribution and version, for messages."""
         return f"{self.distribution} {self.version}"
 
-    @cached_property
+    @lazy_property
     def verdict(self) -> _Verdict:
         """Whether it fits this version of the core."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,6 +22,7 @@ from butler_core.files.names import (
 )
 from butler_core.files.records import FileRecord, FileRecords, file_table, records_to_rows, rows_to_records
 from butler_core.files.templates import Stems, Template, default_template
+from butler_core.lazy import lazy_property
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
@@ -145,8 +145,8 @@ class FileBridge(DatastoreBridge):
             checked.datastore_id, templates=checked.templates, chosen=checked.chosen, offered=checked.offered
         )
 
-    @cached_property
-    def config(self) -> Mapping[str, Any]:  # type: ignore[override]
+    @lazy_property
+    def config(self) -> Mapping[str, Any]:
         """Built-ins from which `from_config` makes an equal bridge; asks every installed formatter."""
         return FileBridgeConfig(
             datastore_id=self.datastore_id,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Set
-from functools import cached_property
 from typing import Any
 
 from butler_core.errors import InvalidInputError, PluginError
+from butler_core.lazy import lazy_property
 from butler_core.models.names import GetParameter, StorageClassName
 
 
@@ -95,7 +95,7 @@ class StorageClass:
             self._delegate_name,
         )
 
-    @cached_property
+    @lazy_property
     def pytype(self) -> type:
         """The Python type, imported on first use."""
         found = import_object(self._pytype_name, f"The type of storage class {self.name!r}")
@@ -106,7 +106,7 @@ class StorageClass:
             )
         return found
 
-    @cached_property
+    @lazy_property
     def delegate(self) -> Any | None:
         """The helper that takes the type apart and puts it together; None if it needs none."""
         if self._delegate_name is None:

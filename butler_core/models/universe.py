@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Set
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
@@ -12,6 +11,7 @@ from weakref import WeakValueDictionary
 from pydantic import BaseModel
 
 from butler_core.errors import InvalidInputError
+from butler_core.lazy import lazy_property
 from butler_core.models.columns import ColumnInfo
 from butler_core.models.model_config import FROZEN
 from butler_core.models.names import ColumnName, DimensionElementName, DimensionName, UriExpression
@@ -47,7 +47,7 @@ class DimensionElement(BaseModel):
     temporal_family: str | None = None
     """If not None, rows have a timespan."""
 
-    @cached_property
+    @lazy_property
     def columns(self) -> tuple[ColumnInfo, ...]:
         """Alternate keys, metadata, region and timespan: everything but the values of dimensions."""
         extra = []
@@ -172,11 +172,11 @@ class DimensionUniverse:
         result: dict[str, Any] = json.loads(self._canonical)
         return result
 
-    @cached_property
+    @lazy_property
     def _canonical(self) -> str:
         return json.dumps(self._source)
 
-    @cached_property
+    @lazy_property
     def _hash(self) -> int:
         return hash((self.namespace, self.version, self._canonical))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
+from butler_core.lazy import lazy_property
 from butler_core.models.collection import CollectionType
 from butler_core.models.names import DataIdValue, DatasetTypeName
 from butler_core.models.universe import DimensionGroup
@@ -45,12 +45,12 @@ class GroupMembership:
             self.database, self.database.insert(self.table), [column.name for column in self.table.columns]
         )
 
-    @cached_property
+    @lazy_property
     def validity(self) -> sa.Table:
         """The table of CALIBRATION membership, which exists if there is a calibration type of the group."""
         return self._schema.validity(self._group_id, self.group)
 
-    @cached_property
+    @lazy_property
     def _taken(self) -> tuple[Statement, Any]:
         rows = self.database.inline_rows("wanted", [*key_kinds(self.group), "int"])
         columns = self.table.c
@@ -72,7 +72,7 @@ class GroupMembership:
         numbered = [(*data_id, position) for position, data_id in enumerate(data_ids)]
         return statement.all(cursor, (*bind(numbered), type_id, collection_id))
 
-    @cached_property
+    @lazy_property
     def _data_ids(self) -> Statement:
         columns = self.table.c
         construct = sa.select(columns["_uuid"], *self.keys).where(
@@ -93,13 +93,13 @@ class GroupMembership:
         rows = self._data_ids.all(cursor, (type_id, self.uuids.bind(uuids)))
         return {row[0]: tuple(row[1:]) for row in rows}
 
-    @cached_property
+    @lazy_property
     def _others(self) -> Statement:
         dataset = self._schema.dataset.c
         construct = self._select_others(self.table).where(self.table.c["_collection"] != dataset.run)
         return Statement(self.database, construct.limit(5), ["uuids"])
 
-    @cached_property
+    @lazy_property
     def _certified(self) -> Statement:
         return Statement(self.database, self._select_others(self.validity).limit(5), ["uuids"])
 
@@ -119,7 +119,7 @@ class GroupMembership:
         found = self._others.all(cursor, values)
         return found + self._certified.all(cursor, values) if is_calibration else found
 
-    @cached_property
+    @lazy_property
     def remove(self) -> Statement:
         """Remove datasets from their RUN; takes the UUIDs and the RUN."""
         # The sum keeps databases from looking through all of the RUN for a few datasets.

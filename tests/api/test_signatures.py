@@ -7,7 +7,6 @@ import enum
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_overloads, get_type_hints
 
@@ -17,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 import butler_core
 from butler_core import errors, queries
+from butler_core.lazy import lazy_property
 
 COPY = Path(__file__).with_name("public_api.pyi")
 TREE = ast.parse(COPY.read_text())
@@ -159,7 +159,7 @@ def _attribute_type(cls: type, name: str) -> Any:
     """Return an attribute's type: None if the code does not say; `AttributeError` if there is no such attribute."""
     found = inspect.getattr_static(cls, name, None)
     function = found.fget if isinstance(found, property) else getattr(found, "func", None)
-    if isinstance(found, property | cached_property) and function is not None:
+    if isinstance(found, property | lazy_property) and function is not None:
         return get_type_hints(function, localns={"Self": cls})["return"]
     for base in _own(cls):
         if name in inspect.get_annotations(base):

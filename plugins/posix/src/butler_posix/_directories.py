@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Collection, Iterable
-from functools import cached_property
 
 from butler_core.errors import CorruptError
 from butler_core.files.local import explain
+from butler_core.lazy import lazy_property
 from butler_posix import _io
 from butler_posix._syncfs import find_syncfs
 
@@ -131,7 +131,7 @@ class Directories:
         syncfs = self._syncfs
         return syncfs is not None and _io.syncfs(self.root, syncfs) == 0
 
-    @cached_property
+    @lazy_property
     def _syncfs(self) -> Callable[[int], int] | None:
         return find_syncfs(self.root)
 
