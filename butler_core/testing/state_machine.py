@@ -140,7 +140,9 @@ class RepositoryMachine(RuleBasedStateMachine):
         raise AssertionError(f"it was not refused, though of {list(new)} there are some")
 
     @rule(
-        places=st.lists(_PLACES, min_size=1, max_size=4, unique=True), number=st.integers(), failure=_FAILURES
+        places=st.lists(_PLACES, min_size=1, max_size=4, unique=True),
+        number=st.integers(0, 1000),
+        failure=_FAILURES,
     )
     def put(self, places: list[tuple[str, int]], number: int, failure: Failure | None) -> None:
         refs = self._make_refs(places)
