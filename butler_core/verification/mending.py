@@ -141,11 +141,15 @@ class Mender:
         names = {stat.artifact for stat in unknown.stats}
         # Somebody may have thrown the journal of a living writer away, who then committed.
         recorded = find_recorded(self._registry, self._datastore, names)
-        if recorded:
-            self._bring_back(sorted(recorded))
+        returned = self._bring_back(sorted(recorded & moved))
         for artifact in artifacts:
             if artifact in seen.problems:
                 yield artifact, (False, f"Not mended: {seen.problems[artifact]}")
+            elif artifact in recorded & moved - returned:
+                yield (
+                    artifact,
+                    (False, "Set aside, but a record names it by now: repair again to bring it back."),
+                )
             elif artifact not in names or artifact in recorded:
                 yield artifact, (True, "It is known, or gone, by now.")
             elif artifact in moved:

@@ -16,6 +16,7 @@ from butler_core.errors import ForbiddenError, InvalidInputError, NotFoundError,
 from butler_core.models.collection import CollectionType
 from butler_core.testing.universe import testing_universe
 from butler_core.verification import asking, mending, verifier
+from butler_core.verification.looking import Look
 from butler_posix import _io
 from tests.butler.conftest import RUN, data_ids, populate
 from tests.butler.test_consistency import plant
@@ -297,6 +298,51 @@ def test_what_was_not_moved_is_not_called_mended(
     assert left.exists()
 
 
+def test_a_directory_that_was_cleared_away_is_made_again(
+    butler: Butler, root: Path, stored: list[DatasetRef]
+) -> None:
+    names = sorted(artifact_of(butler, ref) for ref in stored)
+    assert butler._datastore.set_aside([(name, None) for name in names]) == set(names)
+    shutil.rmtree(path_of(butler, root, stored[0]).parent)
+    assert found(butler.verify(repair=True)) == [("missing", name, True) for name in names]
+    assert butler.get(stored[0]) == {"n": 0}
+
+
+def test_what_cannot_be_looked_at_is_not_called_mended(
+    butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(root, ORPHAN)
+    monkeypatch.setattr(mending, "look_at", lambda *_: Look({}, {ORPHAN: "Not today."}))
+    (finding,) = butler.verify(repair=True).findings
+    assert not finding.repaired
+    assert "Not today." in finding.detail
+
+
+def test_what_is_cleared_away_while_it_moves_keeps_its_old_name(
+    butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, other = add(root, ORPHAN), add(root, f"z{ORPHAN}")
+
+    def clear(what: str, path: str) -> None:
+        if what == "link" and path.endswith(f"z{ORPHAN}"):
+            shutil.rmtree(root / "data/.butler/lost", ignore_errors=True)
+
+    monkeypatch.setattr(_io, "step", clear)
+    assert {each[2] for each in found(butler.verify(repair=True))} == {False}
+    assert left.exists()
+    assert other.exists()
+
+
+def test_what_is_recorded_and_did_not_come_back_is_not_called_mended(
+    butler: Butler, root: Path, stored: list[DatasetRef], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = add(root, ORPHAN)
+    monkeypatch.setattr(mending, "find_recorded", lambda *_: {ORPHAN})
+    assert found(butler.verify(repair=True)) == [("unknown", ORPHAN, False)]
+    assert not orphan.exists()
+    assert lost_under(root) == [ORPHAN]
+
+
 def test_a_registry_of_something_else_moves_nothing(
     butler: Butler, root: Path, stored: list[DatasetRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,10 +386,10 @@ def test_a_record_that_comes_after_all(
             journal.unlink()
         set_aside = butler._datastore.set_aside
 
-        def commit_first(artifacts: Any) -> None:
+        def commit_first(artifacts: Any) -> set[str]:
             monkeypatch.undo()
             later.append(real(batch, *rest))
-            set_aside(artifacts)
+            return set_aside(artifacts)
 
         monkeypatch.setattr(butler._datastore, "set_aside", commit_first)
         with Butler(butler=butler) as other:

@@ -99,6 +99,7 @@ def move_files(
         If there is another file of the name in the target.
     """
     linked: dict[ArtifactName, tuple[str, str]] = {}
+    moved: set[ArtifactName] = set()
     try:
         for artifact, identity in artifacts:
             old, new = _join(source, artifact), _join(target, artifact)
@@ -107,10 +108,11 @@ def move_files(
     finally:
         # A power cut may keep what was unlinked and lose what was linked: the one is safe before the other begins.
         directories.sync(sorted({new.rpartition("/")[0] for _, new in linked.values()}))
-        for old, _ in linked.values():
-            _unlink(f"{directories.root}/{old}")
+        for artifact, (old, new) in linked.items():
+            if _unlink(f"{directories.root}/{old}", f"{directories.root}/{new}"):
+                moved.add(artifact)
         directories.sync(sorted({old.rpartition("/")[0] for old, _ in linked.values()}))
-    return set(linked)
+    return moved
 
 
 def _join(directory: str, name: str) -> str:
@@ -155,10 +157,14 @@ def _link(
     return True
 
 
-def _unlink(path: str) -> None:
+def _unlink(path: str, target: str) -> bool:
+    """Take a file's old name away; return whether it has the new one only."""
+    if not os.path.lexists(target):
+        return False  # somebody cleared it away: the old name is the only one
     try:
         _io.unlink(path)
     except FileNotFoundError:
-        return
+        return True
     except OSError as error:
         raise explain(error, "remove, now that it has another name,", path) from error
+    return True
