@@ -28,7 +28,7 @@ from butler_core.errors import (
 from butler_core.expressions.patterns import Pattern, Wildcard
 from butler_core.models.names import Durability
 from butler_core.sql.database import ColumnKind, ConstraintError, Cursor, Database, InlineRows, InlineValues
-from butler_sqlite.places import is_read_only_place
+from butler_sqlite.places import is_read_only_place, may_read, may_write
 
 # What a commit survives in WAL mode.  FULL syncs the log at every commit, so the commit outlives a power cut.  NORMAL
 # hands the log to the kernel and syncs at checkpoints only: the file is never damaged and a commit outlives the death of
@@ -88,6 +88,9 @@ class SqliteDatabase(Database):
                 remedy="Check the repository's path and 'registry.path' in its butler.yaml, or restore the file.",
                 path=str(self._path),
             )
+        if self.is_writeable and not may_write(self._path):
+            # SQLite itself would open it for reading, and who then finds nothing to write takes that for success.
+            raise self._unwritable("this user may only read it")
         try:
             return self._connect()
         except sqlite3.Error as error:
@@ -191,18 +194,10 @@ class SqliteDatabase(Database):
                     f"{where} was locked by others for {_PATIENCE_SECONDS:.0f} s.",
                     remedy="Try again; if nobody writes, look for a process that hangs (lsof, fuser).",
                 )
-            case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-                return ForbiddenError(
-                    f"{where} cannot be written: {error}.",
-                    remedy="Make the file and its directory writable for this user.",
-                    code="read-only",
-                )
-            case sqlite3.SQLITE_CANTOPEN:
-                return ForbiddenError(
-                    f"{where} cannot be opened: {error}.",
-                    remedy="The file and its directory must be readable, and the directory writable, for this user.",
-                    code="read-only",
-                )
+            case (
+                sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH | sqlite3.SQLITE_CANTOPEN
+            ):
+                return self._forbidden(error)
             case sqlite3.SQLITE_FULL:
                 return UnavailableError(
                     f"{where} cannot grow: {error}.", remedy="Free some space on its disk."
@@ -218,6 +213,36 @@ class SqliteDatabase(Database):
                     f"A value is too big for SQLite: {error}.", remedy="Give less at once."
                 )
         return InternalError(f"{where} did not understand us: {error}.", remedy="Report a bug.")
+
+    def _forbidden(self, error: Exception) -> ForbiddenError:
+        """Return the error for a file that this user may not use as they wish."""
+        directory = self._path.parent
+        if self.is_writeable:
+            return self._unwritable(str(error))
+        has_companions = self._path.with_name(f"{self._path.name}-shm").exists()
+        if may_read(self._path) and not has_companions and not may_write(directory):
+            return ForbiddenError(
+                f"{self.location} cannot be read: SQLite needs '{self._path.name}-wal' and '{self._path.name}-shm' beside it, "
+                f"which go when the last who has it open closes it, and this user cannot make them in {directory}.",
+                remedy=f"Let this user write to {directory}; or have somebody who may keep it open meanwhile; or copy it "
+                "to a place of your own.  On a file system that is mounted read-only it can be read as it is.",
+                code="read-only",
+                path=str(self._path),
+            )
+        return ForbiddenError(
+            f"{self.location} cannot be opened: {error}.",
+            remedy="The file must be readable, and its directory writable, for this user.",
+            code="read-only",
+            path=str(self._path),
+        )
+
+    def _unwritable(self, why: str) -> ForbiddenError:
+        return ForbiddenError(
+            f"{self.location} cannot be written: {why}.",
+            remedy=f"Make the file and {self._path.parent} writable for this user.",
+            code="read-only",
+            path=str(self._path),
+        )
 
     # -- SQL
 

@@ -83,3 +83,17 @@ def is_read_only_place(path: Path) -> bool:
         return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     except OSError:
         return False
+
+
+def may_write(path: Path) -> bool:
+    """Whether this process may write to a file or into a directory."""
+    return _may(path, os.W_OK)
+
+
+def may_read(path: Path) -> bool:
+    """Whether this process may read a file."""
+    return _may(path, os.R_OK)
+
+
+def _may(path: Path, what: int) -> bool:
+    return os.access(path, what, effective_ids=os.access in os.supports_effective_ids)
