@@ -289,7 +289,7 @@ class FileBridge(DatastoreBridge):
     ) -> dict[UUID, OpaqueTableValues]:
         """Turn rows into values: see `DatastoreBridge.opaque_raw_to_values`."""
         self._check_table(table_name)
-        return dict(rows_to_records(rows))
+        return rows_to_records(rows)
 
     def _check_table(self, name: OpaqueTableName) -> None:
         if name != self.table_name:

@@ -93,7 +93,8 @@ def rows_to_records(rows: Iterable[Mapping[ColumnName, Any]]) -> dict[UUID, File
     """Gather the database's rows by dataset."""
     found: dict[UUID, FileRecords] = {}
     for row in rows:
-        uuid, record = row["dataset_uuid"], FileRecord._make(_pick(row))
-        earlier = found.get(uuid)
-        found[uuid] = (record,) if earlier is None else (*earlier, record)
+        uuid, records = row["dataset_uuid"], (FileRecord._make(_pick(row)),)
+        earlier = found.setdefault(uuid, records)
+        if earlier is not records:
+            found[uuid] = earlier + records
     return found

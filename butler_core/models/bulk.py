@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
 
 _resting = 0
 """How many contexts keep the collector off: with several threads, the first of those that overlap."""
@@ -29,6 +32,16 @@ class unwatched:  # reads as what it is in a with statement
         if self._was_on:
             _resting -= 1
             gc.enable()
+
+
+def picker(positions: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Return what takes the values at some positions out of a row: as a tuple, however many these are."""
+    if not positions:
+        return lambda row: ()
+    if len(positions) == 1:
+        (position,) = positions
+        return lambda row: (row[position],)
+    return itemgetter(*positions)
 
 
 def _wake() -> None:

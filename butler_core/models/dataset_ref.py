@@ -6,7 +6,7 @@ import enum
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID, SafeUUID, uuid5
@@ -100,6 +100,9 @@ class RecordTable(Protocol):
     def to_values(self, rows: Iterable[Any]) -> Mapping[UUID, OpaqueTableValues]:
         """Return what refs carry for rows of theirs."""
 
+    def values_of(self, uuid: UUID, rows: Sequence[Any]) -> OpaqueTableValues:
+        """Return what the ref of one dataset carries for its rows."""
+
 
 RecordRows: TypeAlias = tuple[tuple[RecordTable, Any], ...]
 """One dataset's datastore records as they were read: tables and rows, not looked into."""
@@ -191,7 +194,7 @@ class DatasetRef:
     def _known_records(self) -> Mapping[OpaqueTableName, OpaqueTableValues] | None:
         records = self._datastore_records
         if records.__class__ is tuple:
-            self._datastore_records = records = records_from_rows(records)
+            self._datastore_records = records = records_from_rows(self.uuid, records)
         return records  # type: ignore[return-value]
 
     @property
@@ -270,20 +273,27 @@ Expand: TypeAlias = Callable[[tuple[DataIdValue, ...]], DataCoordinate]
 """Makes an expanded data ID of required values."""
 
 
-def records_from_rows(rows: RecordRows) -> dict[OpaqueTableName, OpaqueTableValues]:
+def records_from_rows(uuid: UUID, rows: RecordRows) -> dict[OpaqueTableName, OpaqueTableValues]:
     """Make one dataset's datastore records of its rows."""
-    return {name: next(iter(values.values())) for name, values in records_by_table(rows)}
+    if len(rows) == 1:  # nearly always
+        ((table, row),) = rows
+        return {table.name: table.values_of(uuid, (row,))}
+    return {table.name: table.values_of(uuid, found) for table, found in _by_table(rows).items()}
 
 
 def records_by_table(
     rows: Iterable[tuple[RecordTable, Any]],
 ) -> Iterator[tuple[OpaqueTableName, Mapping[UUID, OpaqueTableValues]]]:
     """Make datastore records of rows of any datasets, one table after the other."""
+    for table, found in _by_table(rows).items():
+        yield table.name, table.to_values(found)
+
+
+def _by_table(rows: Iterable[tuple[RecordTable, Any]]) -> dict[RecordTable, list[Any]]:
     by_table: dict[RecordTable, list[Any]] = {}
     for table, row in rows:
         by_table.setdefault(table, []).append(row)
-    for table, found in by_table.items():
-        yield table.name, table.to_values(found)
+    return by_table
 
 
 def with_record_rows(ref: DatasetRef, rows: RecordRows) -> DatasetRef:

@@ -84,17 +84,25 @@ class TableRows:
 
     def to_values(self, rows: Iterable[Any]) -> Mapping[UUID, OpaqueTableValues]:
         """Turn rows of the table into the bridge's values."""
-        return self.bridge.opaque_raw_to_values(self.name, map(self._to_raw, rows))
+        make_uuid = self.database.make_uuid
+        return self.bridge.opaque_raw_to_values(
+            self.name, [self._to_raw(make_uuid(row[0]), row) for row in rows]
+        )
 
-    def _to_raw(self, row: Sequence[Any]) -> dict[str, Any]:
+    def values_of(self, uuid: UUID, rows: Sequence[Any]) -> OpaqueTableValues:
+        """Turn the rows of one dataset into the bridge's values."""
+        return self.bridge.opaque_raw_to_values(self.name, [self._to_raw(uuid, row) for row in rows])[uuid]
+
+    def _to_raw(self, uuid: UUID, row: Sequence[Any]) -> dict[str, Any]:
         raw = dict(zip(self.names, row, strict=True))
-        raw["dataset_uuid"] = self.database.make_uuid(row[0])
-        for position in self._uuids:
-            if row[position] is not None:
-                raw[self.names[position]] = self.database.make_uuid(row[position])
-        for position in self._bools:
-            if row[position] is not None:
-                raw[self.names[position]] = bool(row[position])
+        raw["dataset_uuid"] = uuid
+        if self._uuids or self._bools:
+            for position in self._uuids:
+                if row[position] is not None:
+                    raw[self.names[position]] = self.database.make_uuid(row[position])
+            for position in self._bools:
+                if row[position] is not None:
+                    raw[self.names[position]] = bool(row[position])
         return raw
 
     def fetch(self, cursor: Cursor, uuids: Sequence[bytes]) -> list[Any]:

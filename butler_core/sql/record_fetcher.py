@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
 from butler_core.errors import DataIdError
+from butler_core.models.bulk import picker
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.names import DataIdValue, DimensionElementName
 from butler_core.models.record import DimensionRecord
@@ -260,7 +260,7 @@ class RecordFetcher:
                 for *_, target in implied:
                     roots[target] = roots.get(target, frozenset()) | origin
                 place, order = group.elements.index(name), tuple(sorted(origin))
-                steps.append(_Step(name, reader, _picker(sources), sources, implied, columns, place, order))
+                steps.append(_Step(name, reader, picker(sources), sources, implied, columns, place, order))
         readers: dict[DimensionElementName, tuple[ElementTable, slice] | None]
         readers = dict.fromkeys(group.elements)
         readers.update({step.name: (step.reader.table, step.columns) for step in steps})
@@ -269,15 +269,6 @@ class RecordFetcher:
         implied_roots = [tuple(sorted(roots[target])) for step in steps for *_, target in step.implied]
         projections = dict.fromkeys([*(step.roots for step in steps), *implied_roots])
         return _Plan(group, tuple(steps), readers, one, blanks, tuple(sorted(projections, key=len)))
-
-
-def _picker(positions: tuple[int, ...]) -> Callable[[Sequence[Any]], Key]:
-    if not positions:
-        return lambda values: ()
-    if len(positions) == 1:
-        (position,) = positions
-        return lambda values: (values[position],)
-    return itemgetter(*positions)
 
 
 def _make_reader(schema: Schema, table: ElementTable) -> _ElementReader:
@@ -389,7 +380,7 @@ def _fetch_found(
     """
     found: _Found = {step.name: {} for step in plan.steps}
     for roots in plan.projections:
-        _follow(cursor, group, plan, roots, list(dict.fromkeys(map(_picker(roots), rows))), found)
+        _follow(cursor, group, plan, roots, list(dict.fromkeys(map(picker(roots), rows))), found)
     return found
 
 

@@ -131,6 +131,9 @@ class _Table:
     def to_values(self, rows: Iterable[Any]) -> Any:
         return {self._uuid: tuple(rows)}
 
+    def values_of(self, uuid: UUID, rows: Iterable[Any]) -> Any:
+        return self.to_values(rows)[uuid]
+
 
 def test_a_dataset_may_have_several_rows_in_several_tables(filled: Butler) -> None:
     uuid, other = new_uuid(), new_uuid()
