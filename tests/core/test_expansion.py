@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from butler_core.expansion import make_expander
 from butler_core.testing.universe import testing_universe
 
 UNIVERSE = testing_universe()
-ROWS = {
+ROWS: dict[str, list[tuple[Any, ...]]] = {
     "instrument": [("Cam", 2, "a.Cam")],
     "detector": [("Cam", n, f"d{n}", "SCIENCE", True) for n in (1, 2)],
     "physical_filter": [("Cam", "f-r", "r"), ("Cam", "f-i", "i")],
@@ -27,7 +29,7 @@ def test_each_data_id_gets_what_its_own_records_imply(names: tuple[str, ...]) ->
     expected = {7: ("r", "f-r", 20260101), 8: ("i", "f-i", 20260102)}
     for exposure in (7, 8, 7):
         for detector in (1, 2) if "detector" in names else (None,):
-            given = {"instrument": "Cam", "exposure": exposure, "detector": detector}
+            given: dict[str, Any] = {"instrument": "Cam", "exposure": exposure, "detector": detector}
             data_id = expand(tuple(given[name] for name in group.required))
             assert {name: data_id[name] for name in group.required} == {n: given[n] for n in group.required}
             found = data_id["band"], data_id["physical_filter"], data_id["day_obs"]
@@ -40,10 +42,8 @@ def test_each_data_id_gets_what_its_own_records_imply(names: tuple[str, ...]) ->
 def test_data_ids_share_records() -> None:
     group = UNIVERSE.conform(["exposure", "detector"])
     expand = make_expander(group, ROWS)
-    one, two = (
-        expand(tuple({"instrument": "Cam", "exposure": 7, "detector": n}[name] for name in group.required))
-        for n in (1, 2)
-    )
+    given: dict[str, Any] = {"instrument": "Cam", "exposure": 7}
+    one, two = (expand(tuple({**given, "detector": n}[name] for name in group.required)) for n in (1, 2))
     assert one.records["exposure"] is two.records["exposure"]
     assert one.records["detector"] is not two.records["detector"]
 
