@@ -95,6 +95,7 @@ AIMS = (
     Aim("put_many", Kind.LIMIT, 2, "disk", "power-loss"),
     Aim("ingest_copy", Kind.LIMIT, 2, "disk", "power-loss"),
     Aim("import_package", Kind.SECONDS, 0.15, "start", ""),
+    Aim("begin", Kind.PEER, 2, "start", ""),
     Aim("help", Kind.SECONDS, 0.3, "start", ""),
 )
 """Speeds that the first slice of the butler was asked to have, at the workload's full size."""

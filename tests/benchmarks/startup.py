@@ -14,6 +14,7 @@ OPERATIONS = (
     Operation("import_package", 1, "import the package"),
     Operation("import_butler", 1, "import its Butler class"),
     Operation("open", 1, "open a repository, once imported"),
+    Operation("begin", 1, "import and open a repository"),
     Operation("help", 1, "butler --help"),
 )
 
@@ -46,6 +47,7 @@ def measure(side: str, python: Path, root: Path | None, names: set[str], repeats
         todo["import_package"] = lambda: _inside(python, "", f"import {module}")
         todo["import_butler"] = lambda: _inside(python, "", import_butler)
         todo["open"] = lambda: _inside(python, import_butler, opening)
+        todo["begin"] = lambda: _inside(python, "", f"{import_butler}\n{opening}")
         todo["help"] = lambda: _wall([python.parent / "butler", "--help"])
     results = {}
     for name in names & set(todo):
