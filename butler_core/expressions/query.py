@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from butler_core.expressions.tree import Expr
 from butler_core.models.model_config import FROZEN
@@ -16,6 +16,8 @@ from butler_core.models.names import (
     DimensionElementName,
     DimensionName,
 )
+from butler_core.models.overlap_policy import OverlapJoinPolicy
+from butler_core.models.timespan import Timespan
 
 QUERY_VERSION: Literal[1] = 1
 
@@ -30,6 +32,14 @@ class DatasetSearch(BaseModel):
     """In search order; chains are searched in their place.  Empty finds nothing."""
     find_first: bool = True
     """Keep, for each data ID, the dataset of the earliest collection that has one."""
+    temporal_join: Annotated[OverlapJoinPolicy | DimensionElementName, Field(union_mode="left_to_right")] = (
+        OverlapJoinPolicy.FINE
+    )
+    """Whose timespan the validity in CALIBRATION collections must overlap: an element, or which of the query's."""
+    timespan: Timespan | None = None
+    """The time that validity must overlap, instead of an element's."""
+    time_of: tuple[tuple[DimensionName, DataIdValue], ...] = ()
+    """The data ID whose time validity must overlap, instead of that of the query's own; not joined otherwise."""
 
 
 class OrderTerm(BaseModel):

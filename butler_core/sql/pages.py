@@ -37,6 +37,9 @@ class Parts(Protocol):
     ) -> tuple[Compiled, list[tuple[Any, ...]]]:
         """Run the statement of one part for its rows after a key; with ``uuids`` for nothing but these, if it can."""
 
+    def check(self, compiled: Compiled, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Raise an error for rows of the answer that are none."""
+
     def count(self, branch: Branch | None, limit: int | None = None) -> int:
         """Count the rows of one part, at most up to a limit."""
 
@@ -78,7 +81,7 @@ class PageReader:
 
     def read(self, after: tuple[Any, ...] | None, wanted: int, offset: int) -> Found:
         """Return the rows after a key, but for an offset, as many as are wanted."""
-        if self._plan.main is None or self._plan.is_ordered:
+        if self._parts[0] is None or self._plan.is_ordered:
             return self._read_sorted(after, wanted, offset)
         return self._read_in_turn(after, wanted, offset)
 
@@ -121,7 +124,7 @@ class PageReader:
     def _read_few(self, wanted: int, offset: int) -> Found | None:
         """Read all collections of a find-first search and choose here, if they hold little more than a page; else None."""
         room = 2 * (wanted + offset)
-        bare = [Branch(branch.collection, "", (), ()) for branch in self._parts if branch is not None]
+        bare = [Branch(branch.collection, "", ()) for branch in self._parts if branch is not None]
         for branch in bare:
             room -= self._source.count(branch, room + 1)
             if room < 0:
@@ -153,34 +156,48 @@ class PageReader:
         compiled = parts[0][1]
         merged = [row for branch, part, found in parts for row in self._named(branch, part, found)]
         rows = _sorted(compiled, merged)[offset : offset + wanted + 1]
-        return self._cut(None, compiled, rows, wanted)
+        return self._cut(None, compiled, rows, wanted, is_named=True)
 
     def _cut(
-        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]], wanted: int
+        self,
+        branch: Branch | None,
+        compiled: Compiled,
+        rows: list[tuple[Any, ...]],
+        wanted: int,
+        *,
+        is_named: bool = False,
     ) -> Found:
         key = None
         if len(rows) > wanted:
             rows = rows[:wanted]
             key = _key(compiled, rows[-1])
-        return self._finish(branch, compiled, rows), key, self._parts[0]
+        return self._finish(branch, compiled, rows, is_named=is_named), key, self._parts[0]
 
     def _named(
         self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
     ) -> list[tuple[Any, ...]]:
         """Put the names of RUNs where the database has their integers."""
-        if branch is None or branch.collection.type is CollectionType.RUN:
+        if self._plan.main is None or (branch is not None and branch.collection.type is CollectionType.RUN):
             return rows
         collections = self._source.catalog.collections_by_id
         return [(row[0], collections[row[1]].name, *row[2:]) for row in rows]
 
     def _finish(
-        self, branch: Branch | None, compiled: Compiled, rows: list[tuple[Any, ...]]
+        self,
+        branch: Branch | None,
+        compiled: Compiled,
+        rows: list[tuple[Any, ...]],
+        *,
+        is_named: bool = False,
     ) -> list[tuple[Any, ...]]:
         """Make rows of the answer: names of RUNs, no sort keys, and nothing for the empty data ID."""
         width = compiled.width
         if compiled.key_positions is None:
             return rows
-        rows = self._named(branch, compiled, rows)
+        if compiled.flags:
+            self._source.check(compiled, rows)
+        if not is_named:
+            rows = self._named(branch, compiled, rows)
         if rows and len(rows[0]) != width:
             return [row[:width] for row in rows]
         return rows

@@ -37,6 +37,8 @@ class OrderKey(NamedTuple):
     """Type of its values, as of a column of a universe."""
     descending: bool = False
     nullable: bool = False
+    is_loose: bool = False
+    """Whether a row may have several values of it, each with the row coming up once more: the first of them counts."""
 
     def clause(self) -> sa.ColumnElement[Any]:
         """Return the term of ORDER BY: missing values come last either way."""

@@ -6,20 +6,18 @@ costs the database's work and little more.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal
 
 from butler_core.contracts.registry import QueryPage
-from butler_core.errors import ButlerError, InvalidInputError
+from butler_core.errors import AmbiguousLookupError, ButlerError, InvalidInputError
 from butler_core.expressions.query import QueryDescription
-from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DimensionElementName, DimensionName
 from butler_core.models.opaque import StoredRecords
 from butler_core.sql.catalog import Catalog, Collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
-from butler_core.sql.lookups import look_up
 from butler_core.sql.pages import PageReader
 from butler_core.sql.paging import (
     DEFAULT_PAGE_SIZE,
@@ -30,7 +28,10 @@ from butler_core.sql.paging import (
     key_to_token,
 )
 from butler_core.sql.plans import Compiled, Plan, Variant
-from butler_core.sql.searches import Branch, branches, find_members, prune
+from butler_core.sql.query_lookups import answer_lookup, first_ambiguous_error, may_be_lookup
+from butler_core.sql.search_sources import CALIBRATION_KINDS
+from butler_core.sql.search_values import search_values
+from butler_core.sql.searches import Branch, branches, find_members, kind_of, prune
 from butler_core.sql.shapes import read_shape
 from butler_core.sql.statement import Statement
 
@@ -63,25 +64,13 @@ def execute_query(
     size = DEFAULT_PAGE_SIZE if page_size is None else page_size
     if size < 1:
         raise InvalidInputError(f"A page cannot have {size} rows.", remedy="Give a page_size of at least 1.")
-    if page is None and _may_be_lookup(query) and not query.dimension_records:
+    if page is None and may_be_lookup(query) and not query.dimension_records:
         found = _look_up_alone(context, query)
         if found is not None:
             return found
     catalogs = context.catalogs
     with context.database.read(catalogs.question) as cursor:
         return _Execution(context, cursor, catalogs.answered(cursor), query).run(page, size)
-
-
-def _may_be_lookup(query: QueryDescription) -> bool:
-    """Whether a query may be for one dataset by its full data ID: `Plan.is_lookup` says it for sure."""
-    return (
-        query.kind == "datasets"
-        and query.answer == "rows"
-        and not query.offset
-        and query.limit != 0
-        and len(query.searches) == 1
-        and bool(query.data_id)
-    )
 
 
 def _look_up_alone(context: SqlContext, query: QueryDescription) -> QueryPage | None:
@@ -101,7 +90,14 @@ def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hash
     """Return what all queries have in common that one plan serves, and add the values of conditions."""
     searches = tuple(
         [
-            (search.dataset_type, search.find_first, catalog.get_dataset_type(search.dataset_type).group_id)
+            (
+                search.dataset_type,
+                search.find_first,
+                catalog.get_dataset_type(search.dataset_type).group_id,
+                search.temporal_join,
+                search.timespan is not None,
+                tuple([name for name, _ in search.time_of]),
+            )
             for search in query.searches
         ]
     )
@@ -171,15 +167,19 @@ class _Execution:
         self._is_empty = not all(self._members) or self._query.limit == 0
 
     def _branches(self) -> Sequence[Branch | None]:
-        """Return the parts of the search for the datasets that are asked for; of other queries, the one part."""
+        """Return the parts of the search for the datasets that are asked for; of other queries, the one part.
+
+        A search in a CALIBRATION collection is not taken apart either.
+        """
         main = self.plan.main
         if main is None:
             return (None,)
-        find_first = self._query.searches[main].find_first
         members = self._members[main]
+        if kind_of(members) in CALIBRATION_KINDS:
+            return (None,)
         if len(members) == 1:
-            return (Branch(members[0], "", (), ()),)
-        return branches(members, find_first=find_first)
+            return (Branch(members[0], "", ()),)
+        return branches(members, find_first=self._query.searches[main].find_first)
 
     def _variant(
         self,
@@ -187,13 +187,11 @@ class _Execution:
         missing: tuple[bool, ...] | None = None,
         answer: Literal["rows", "uuids", "count", "few"] = "rows",
     ) -> Variant:
-        constraints = tuple(
-            [
-                "" if position == self.plan.main else _kinds(members)
-                for position, members in enumerate(self._members)
-            ]
+        apart = None if branch is None else self.plan.main
+        kinds = tuple(
+            ["" if position == apart else kind_of(members) for position, members in enumerate(self._members)]
         )
-        return Variant(None if branch is None else branch.shape, constraints, missing, answer)
+        return Variant(None if branch is None else branch.shape, kinds, missing, answer)
 
     # -- running statements
 
@@ -204,29 +202,26 @@ class _Execution:
             values[f"id{position}"] = value
         for slot, value in enumerate(self._where_values):
             values[f"w{slot}"] = value
+        plan = self.plan
         for position, members in enumerate(self._members):
-            if position != self.plan.main:
-                values.update(self._constraint_values(position, members))
+            is_main = position == plan.main
+            if is_main and kind_of(members) not in CALIBRATION_KINDS:
+                continue  # it is taken apart, and the values are those of the branch
+            found = search_values(
+                self._context,
+                f"s{position}",
+                self._query.searches[position],
+                plan.types[position],
+                members,
+                plan.dimensions,
+                fields=is_main or plan.uses_fields(position),
+            )
+            values.update(found)
         database = self._context.database
         if self._query.uuids is not None:
             uuids = database.inline_values("uuids", "uuid")
             values["uuids"] = uuids.bind(database.uuid_to_value(uuid.bytes) for uuid in self._query.uuids)
         return values
-
-    def _constraint_values(self, position: int, members: Sequence[Collection]) -> Iterable[tuple[str, Any]]:
-        database, name = self._context.database, f"s{position}"
-        yield f"{name}_type", self.plan.types[position].id
-        ids = [c.id for c in members if c.type is not CollectionType.CALIBRATION]
-        validity = [c.id for c in members if c.type is CollectionType.CALIBRATION]
-        if self.plan.uses_fields(position):
-            ranked = [(id_, rank) for rank, id_ in enumerate(ids)]
-            for parameter in (f"{name}_ranks", f"{name}_winners"):
-                rows = database.inline_rows(parameter, ("int", "int"))
-                yield from zip(rows.parameters, rows.bind(ranked), strict=True)
-            return
-        is_one = _kinds(members) == "one"
-        yield f"{name}_members", ids[0] if is_one else database.inline_values("x", "int").bind(ids)
-        yield f"{name}_validity", database.inline_values("x", "int").bind(validity)
 
     def _bind(self, compiled: Compiled, branch: Branch | None, more: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values of a statement's parameters."""
@@ -240,8 +235,6 @@ class _Execution:
             values["run_name"] = values["collection_name"] = collection.name
             if branch.earlier:
                 values["earlier"] = bind(branch.earlier)
-            if branch.earlier_validity:
-                values["earlier_validity"] = bind(branch.earlier_validity)
         converters = self.plan.converters
         if not converters:
             return tuple([values[name] for name in compiled.statement.parameters])
@@ -275,10 +268,29 @@ class _Execution:
         if branch is not None and self.is_hidden(branch):
             return 0
         compiled = self.plan.get(self._variant(branch, None, "count" if limit is None else "few"))
-        number: int = compiled.statement.first(self._cursor, self._bind(compiled, branch, {"limit": limit}))[
-            0
-        ]
+        row = compiled.statement.first(self._cursor, self._bind(compiled, branch, {"limit": limit}))
+        for (search, _), is_ambiguous in zip(compiled.flags, row[1:], strict=True):
+            if is_ambiguous:
+                raise self._ambiguous(search)
+        number: int = row[0]
         return number
+
+    def check(self, compiled: Compiled, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Raise `AmbiguousLookupError` if a search had several datasets to choose from for a row of the answer."""
+        if self._query.answer == "any":  # there is something, whichever it is
+            return
+        for search, position in compiled.flags:
+            if any(row[position] for row in rows):
+                raise self._ambiguous(search)
+
+    def _ambiguous(self, search: int) -> AmbiguousLookupError:
+        """Return the error for a search that has several datasets to choose from somewhere."""
+        variant = self._variant(None)._replace(answer="ambiguous", ambiguous=search)
+        compiled = self.plan.get(variant)
+        row = compiled.statement.first(self._cursor, self._bind(compiled, None, {"limit": 1, "offset": 0}))
+        return first_ambiguous_error(
+            self._context, self._cursor, self.catalog, self.plan, self._query.searches[search], search, row
+        )
 
     def is_hidden(self, branch: Branch) -> bool:
         """Whether the first collection has all data IDs of another, which so need not be looked up one by one."""
@@ -298,7 +310,7 @@ class _Execution:
     def run(self, page: str | None, size: int) -> QueryPage:
         """Answer the query."""
         query = self._query
-        if page is None and _may_be_lookup(query):
+        if page is None and may_be_lookup(query):
             found = self.look_up()
             if found is not None:
                 return found
@@ -324,7 +336,7 @@ class _Execution:
                 remedy="Ask for datasets, or for rows.",
             )
         if self._is_empty and (self._query.where is not None or self._query.order_by):
-            branch = None if self.plan.main is None else ("run", "", False, False)
+            branch = None if self.plan.main is None else ("run", "", False)
             names = tuple("" if n == self.plan.main else "several" for n in range(len(self._members)))
             self.plan.get(Variant(branch, names))
 
@@ -378,17 +390,14 @@ class _Execution:
 
     def look_up(self) -> QueryPage | None:
         """Answer a query for one dataset by its full data ID; None if it is none such, or the catalog out of date."""
-        plan, members, context = self.plan, self._members[0], self._context
+        plan, members = self.plan, self._members[0]
         if not plan.is_lookup:
             return None
         if not members:  # which the present generation must say
             return None if self._open_cursor is None else self._page_of([], None)
-        values = self._data_id
-        if plan.lookup_order is not None:
-            values = [values[position] for position in plan.lookup_order]
-        records = self._query.datastore_records and context.opaque.only_table is not None
-        type_ = plan.types[0]
-        found = look_up(context, self._ask, self.catalog, type_, members, tuple(values), records=records)
+        found = answer_lookup(
+            self._context, self._ask, self.catalog, plan, self._query, members, self._data_id
+        )
         return None if found is None else self._page_of(found.rows, None, found.records)
 
     def _ask(self, statement: Statement, values: tuple[Any, ...]) -> list[Any]:
@@ -399,9 +408,11 @@ class _Execution:
 
     # -- pages
 
-    def _digest(self) -> int:
-        query = self._query
-        return digest((query.kind, query.dataset_type, query.element, query.dimensions, len(query.order_by)))
+    def _digest(self, parts: Sequence[Branch | None]) -> int:
+        query, is_whole = self._query, parts[0] is None
+        return digest(
+            (query.kind, query.dataset_type, query.element, query.dimensions, len(query.order_by), is_whole)
+        )
 
     def _key_types(self, part: Branch | None) -> tuple[str, ...]:
         """Return the types of what a token says of a row that one part of the search found."""
@@ -410,13 +421,13 @@ class _Execution:
 
     def _read_token(self, page: str, parts: Sequence[Branch | None]) -> PageToken:
         def types_of(key: Sequence[Any]) -> tuple[str, ...]:
-            if self.plan.main is None or self.plan.is_ordered:
+            if parts[0] is None or self.plan.is_ordered:
                 return self._key_types(parts[0])
             chosen = [part for part in parts if part is not None and part.collection.id == key[0]]
             # The collection may be gone; then all that counts is which collections come after it.
             return self._key_types(chosen[0]) if chosen else ("int",) + ("any",) * (len(key) - 1)
 
-        return PageToken.read(page, self._digest(), types_of)
+        return PageToken.read(page, self._digest(parts), types_of)
 
     def _read_page(self, page: str | None, size: int) -> tuple[list[tuple[Any, ...]], str | None]:
         query, parts = self._query, self._branches()
@@ -432,7 +443,7 @@ class _Execution:
         if key is None or left == 0:
             return rows, None
         key = key_to_token(self._context.database, self._key_types(part), key)
-        return rows, PageToken(left, key).write(self._digest())
+        return rows, PageToken(left, key).write(self._digest(parts))
 
     # -- what comes with rows
 
@@ -452,11 +463,3 @@ class _Execution:
             )
         uuid_bytes = self._context.database.uuid_bytes
         return self._context.opaque.fetch(self._cursor, [uuid_bytes(row[0]) for row in rows])
-
-
-def _kinds(members: Sequence[Collection]) -> str:
-    """Return which kinds of collections a search looks at, as `butler_core.sql.searches.data_ids_of` names them."""
-    calibrations = sum(1 for collection in members if collection.type is CollectionType.CALIBRATION)
-    if calibrations:
-        return "validity" if calibrations == len(members) else "both"
-    return "one" if len(members) == 1 else "several"

@@ -16,29 +16,39 @@ from butler_core.models.universe import DimensionGroup
 from butler_core.sql.catalog import Catalog, RegisteredType
 from butler_core.sql.conditions import Conditions, Typed
 from butler_core.sql.context import SqlContext
-from butler_core.sql.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END, ElementTable
+from butler_core.sql.element_tables import ElementTable
 from butler_core.sql.governors import check_governors, fixed_slots
 from butler_core.sql.group_tables import dimension_kind
 from butler_core.sql.joins import Joins
-from butler_core.sql.paging import OrderKey, rows_after
-from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget
-from butler_core.sql.searches import GroupTables, data_id_not_in, data_ids_of, datasets_of, hidden
+from butler_core.sql.name_resolver import NameResolver
+from butler_core.sql.paging import OrderKey
+from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget, Target
+from butler_core.sql.search_joins import AskedSearch, JoinedSearches, SearchJoiner
+from butler_core.sql.search_sources import CALIBRATION_KINDS, SearchSource
+from butler_core.sql.searches import GroupTables, data_id_not_in
 from butler_core.sql.selection import Selection
 from butler_core.sql.shapes import read_shape
 from butler_core.sql.statement import Statement
+from butler_core.sql.validity import find_rule
 
 
 class Variant(NamedTuple):
     """Which of a plan's statements."""
 
-    branch: tuple[str, str, bool, bool] | None
-    """Shape of the branch of the search whose datasets are asked for; None if no datasets are."""
-    constraints: tuple[str, ...]
-    """For each other search, which kinds of collections it looks at: see `butler_core.sql.searches.data_ids_of`."""
+    branch: tuple[str, str, bool] | None
+    """Shape of the branch of the search whose datasets are asked for; None if it is not taken apart, or there is none."""
+    kinds: tuple[str, ...]
+    """For each search that is not taken apart, which kinds of collections it looks at: see `kind_of`."""
     missing: tuple[bool, ...] | None = None
     """For pages after the first: which sort keys of the row before have no value."""
-    answer: Literal["rows", "uuids", "count", "few"] = "rows"
-    """Rows, their UUIDs alone, their count, or their count up to a limit."""
+    answer: Literal["rows", "uuids", "count", "few", "ambiguous"] = "rows"
+    """Rows, their UUIDs alone, their count, or their count up to a limit; or where the lookup `ambiguous` is so."""
+    ambiguous: int = -1
+    """Position of a search."""
+
+    def is_timed(self, search: int) -> bool:
+        """Whether a search looks at CALIBRATION collections."""
+        return self.kinds[search] in CALIBRATION_KINDS
 
 
 class Compiled(NamedTuple):
@@ -51,6 +61,8 @@ class Compiled(NamedTuple):
     """Where the sort keys are in a row; None if they are not in it."""
     key_types: tuple[str, ...]
     descending: tuple[bool, ...]
+    flags: tuple[tuple[int, int], ...]
+    """For each search that may be ambiguous: its position, and where a row of the answer says whether it is."""
 
 
 class Plan:
@@ -135,6 +147,7 @@ class Plan:
             self.universe,
             self.universe.conform({*self.result, *query.dimensions, *fixed}).union(*groups),
             [search.dataset_type for search in query.searches],
+            {position for position, each in enumerate(self.types) if each.dataset_type.is_calibration},
             [table for bridge in self._context.bridges for table in bridge.tables.values()],
             query.element or "",
             query.where_text,
@@ -213,32 +226,51 @@ class Plan:
         return self._probe
 
     def _compile(self, variant: Variant) -> Compiled:
-        selection = self._select(variant)
+        joins = Joins(self._context.schema, self.dimensions)
+        fixed = {name: f"id{position}" for position, (name, _) in enumerate(self._query.data_id)}
+        joiner = SearchJoiner(self._context.schema, joins, variant.branch, variant.kinds, fixed)
+        parts = joiner.join(self._asked())
+        selection = self._select(variant, joins, parts)
         width = selection.width
         key_positions: tuple[int, ...] | None = selection.key_positions
         if variant.answer == "uuids" and not selection.is_distinct:
             construct, width, key_positions = selection.first_column(), 1, None
-        elif variant.answer in ("rows", "uuids"):
+        elif variant.answer in ("rows", "uuids", "ambiguous"):
             construct = selection.rows()
         else:
             construct = selection.count(variant.answer == "few")
+        ambiguous = [position for position, source in enumerate(parts.sources) if _may_be_ambiguous(source)]
         return Compiled(
             Statement(self._context.database, construct, None),
             width,
             key_positions,
             tuple(key.type for key in selection.keys),
             tuple(key.descending for key in selection.keys),
+            tuple(zip(ambiguous, selection.flag_positions, strict=False)),
         )
 
-    def _select(self, variant: Variant) -> Selection:
-        joins = Joins(self._context.schema, self.dimensions)
-        sources = self._join_searches(joins, variant)
+    def _asked(self) -> list[AskedSearch]:
+        return [
+            AskedSearch(
+                search,
+                registered.dataset_type.dimensions,
+                self.tables[position],
+                position == self.main or self.uses_fields(position),
+            )
+            for position, (search, registered) in enumerate(
+                zip(self._query.searches, self.types, strict=True)
+            )
+        ]
+
+    def _select(self, variant: Variant, joins: Joins, parts: JoinedSearches) -> Selection:
+        sources = parts.sources
         if self.element is not None:
             joins.add_element(self.element.element.name, is_main=True)
         joins.complete([registered.dataset_type.dimensions for registered in self.types])
-        resolver = _Resolver(self, joins, sources, variant)
+        schema = self._context.schema
+        resolver = NameResolver(schema, self.universe, self._names, joins, sources)
         conditions = Conditions(self._context.database, resolver.get, self._slots, self._query.where_text)
-        columns = self._output(joins, sources, variant)
+        columns = self._output(joins, sources)
         if self._query.where is not None:
             joins.conditions.append(conditions.condition(self._query.where))  # type: ignore[arg-type]
         for position, (name, _) in enumerate(self._query.data_id):
@@ -246,55 +278,36 @@ class Plan:
             joins.conditions.append(column == sa.bindparam(f"id{position}", type_=column.type))
         if self._query.uuids is not None and self.main is not None:
             uuids = self._context.database.inline_values("uuids", "uuid")
-            joins.conditions.append(sources[self.main].c["_uuid"].in_(uuids.select))
-        keys = self._order(joins, conditions, sources, variant)
-        if variant.missing is not None:
-            joins.conditions.append(rows_after(keys, variant.missing))
+            joins.conditions.append(self._main_source(sources).uuid.in_(uuids.select))
         self.converters.update(conditions.converters)
+        if variant.answer == "ambiguous":
+            return self._ambiguous(joins, parts, variant.ambiguous)
+        keys = self._order(joins, conditions, sources, variant)
         distinct = resolver.multiplies or self._multiplies(variant)
-        return Selection(joins.source, joins.conditions, columns, keys, distinct=distinct)
-
-    def _join_searches(self, joins: Joins, variant: Variant) -> list[sa.FromClause]:
-        sources = []
-        for position, registered in enumerate(self.types):
-            source = self._source(joins, variant, position)
-            joins.add_datasets(source, registered.dataset_type.dimensions)
-            sources.append(source)
-        return sources
-
-    def _source(self, joins: Joins, variant: Variant, position: int) -> sa.FromClause:
-        database, tables = self._context.database, self.tables[position]
-        if position == self.main and variant.branch is not None:
-            return self._branch(joins, variant.branch, tables)
-        if self.uses_fields(position):
-            find_first = self._query.searches[position].find_first
-            if variant.constraints[position] not in ("one", "several"):
-                raise InvalidInputError(
-                    f"Fields of {self._query.searches[position].dataset_type!r} in CALIBRATION collections cannot be used yet.",
-                    remedy="Search RUN and TAGGED collections only, or do not use its fields.",
-                )
-            return datasets_of(database, tables, f"s{position}", find_first=find_first)
-        return data_ids_of(database, tables, f"s{position}", variant.constraints[position])
-
-    def _branch(
-        self, joins: Joins, branch: tuple[str, str, bool, bool], tables: GroupTables
-    ) -> sa.FromClause:
-        kind, avoid, has_earlier, has_earlier_validity = branch
-        database = self._context.database
-        table = (
-            tables.validity if kind == "calibration" and tables.validity is not None else tables.membership
+        flags = [
+            source.is_ambiguous for source in sources if source is not None and _may_be_ambiguous(source)
+        ]
+        return Selection(
+            joins.source,
+            joins.conditions,
+            columns,
+            keys,
+            flags=flags,
+            distinct=distinct,
+            missing=variant.missing,
         )
-        for column, name in ((table.c["_type"], "type"), (table.c["_collection"], "collection")):
-            joins.conditions.append(column == sa.bindparam(name, type_=column.type))
-        if has_earlier:
-            joins.conditions.append(
-                ~hidden(database, table, tables.membership, tables.keys, "earlier", avoid)
-            )
-        if has_earlier_validity and tables.validity is not None:
-            joins.conditions.append(
-                ~hidden(database, table, tables.validity, tables.keys, "earlier_validity", avoid)
-            )
-        return table
+
+    def _ambiguous(self, joins: Joins, parts: JoinedSearches, position: int) -> Selection:
+        """Select where a search has several datasets to choose from: collection, time, data ID, that of the time."""
+        source, time = parts.sources[position], parts.times[position]
+        assert source is not None  # a search without fields chooses nothing
+        joins.conditions.append(source.is_ambiguous)
+        bounds = [sa.null(), sa.null()] if time.when is None else [time.when.begin, time.when.end]
+        group = self.types[position].dataset_type.dimensions
+        names = (*group.required, *time.names)
+        columns = [source.collection, *bounds, *(joins.column(name) for name in names)]
+        keys = [OrderKey(column, "any") for column in columns[3:]]
+        return Selection(joins.source, joins.conditions, columns, keys, distinct=False)
 
     def uses_fields(self, position: int) -> bool:
         """Whether the query uses more of a search than that it found something."""
@@ -306,66 +319,65 @@ class Plan:
         fixed = {name for name, _ in self._query.data_id}
         if not set(self.dimensions.required) <= {*self.result.names, *fixed}:
             return True
-        if variant.branch is not None and variant.branch[0] == "calibration":
-            return True
-        return any(
-            not search.find_first and position != self.main and self.uses_fields(position)
-            for position, search in enumerate(self._query.searches)
-        )
+        for position, search in enumerate(self._query.searches):
+            used = self.uses_fields(position)
+            if variant.is_timed(position) and (used or position == self.main):
+                return True
+            if used and not search.find_first and position != self.main:
+                return True
+        return False
 
     # -- what is selected
 
-    def _output(
-        self, joins: Joins, sources: Sequence[sa.FromClause], variant: Variant
-    ) -> list[sa.ColumnElement[Any]]:
-        if self.main is not None and variant.branch is not None:
-            table = sources[self.main]
-            text = self._context.database.column_type("string")
-            if variant.branch[0] == "run":
-                run: Any = sa.bindparam("run_name", type_=text)
+    def _main_source(self, sources: Sequence[SearchSource | None]) -> SearchSource:
+        source = None if self.main is None else sources[self.main]
+        assert source is not None  # datasets are asked for, so are joined with all fields
+        return source
+
+    def _output(self, joins: Joins, sources: Sequence[SearchSource | None]) -> list[sa.ColumnElement[Any]]:
+        if self.main is not None:
+            found = self._main_source(sources)
+            if found.run_name:
+                text = self._context.database.column_type("string")
+                run: Any = sa.bindparam(found.run_name, type_=text)
             else:
                 dataset = self._context.schema.dataset.alias("run_of")
-                joins.add_table(dataset, dataset.c.uuid == table.c["_uuid"])
+                joins.add_table(dataset, dataset.c.uuid == found.uuid)
                 run = dataset.c.run
-            return [table.c["_uuid"], run, *(table.c[name] for name in self.result.required)]
+            return [found.uuid, run, *(joins.column(name) for name in self.result.required)]
         if self.element is not None:
             return list(self.element.table.columns)
         return [joins.column(name) for name in self.result.required + self.result.implied]
 
     def _order(
-        self, joins: Joins, conditions: Conditions, sources: Sequence[sa.FromClause], variant: Variant
+        self,
+        joins: Joins,
+        conditions: Conditions,
+        sources: Sequence[SearchSource | None],
+        variant: Variant,
     ) -> list[OrderKey]:
         keys = []
         for term in self._query.order_by:
-            self._check_determined(term.expression)
+            is_loose = self._check_determined(term.expression, variant)
             value = _order_value(conditions, term.expression)
             if not value.is_constant:
-                keys.append(OrderKey(value.sql, value.type, term.descending, value.nullable))
-        is_calibration = variant.branch is not None and variant.branch[0] == "calibration"
+                keys.append(OrderKey(value.sql, value.type, term.descending, value.nullable, is_loose))
+        is_timed = self.main is not None and variant.is_timed(self.main)
         if self.main is None or not self.is_ordered:
             for name in self.result.required:
                 keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
-        if self.main is not None and (self.is_ordered or is_calibration):
-            keys.append(OrderKey(sources[self.main].c["_uuid"], "uuid"))
+        if self.main is not None and (self.is_ordered or is_timed):
+            keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
         return keys
 
-    def _check_determined(self, tree: Expr) -> None:
-        """Refuse to sort by what a row may have several of."""
-        fixed = {name for name, _ in self._query.data_id}
-        known = {*self.result.names, *fixed}
+    def _check_determined(self, tree: Expr, variant: Variant) -> bool:
+        """Refuse to sort by what a row may have many values of; return whether it may have a few.
+
+        A dataset that is found may be valid at several times, and in several collections.
+        """
+        is_loose = False
         for name in names_in(tree):
-            target = self._names[name]
-            if isinstance(target, DimensionTarget):
-                fits = target.name in self.universe.conform(known & set(self.dimensions.names)).names
-            elif isinstance(target, FieldTarget):
-                search = self._query.searches[target.search]
-                group = self.types[target.search].dataset_type.dimensions
-                fits = target.search == self.main or (search.find_first and set(group.required) <= known)
-            elif isinstance(target, RecordTarget):
-                fits = not target.table.key
-            else:
-                fits = set(self.universe.elements[target.element].required) <= known
-            if not fits:
+            if not self._is_determined(self._names[name], variant):
                 raise QueryError(
                     f"Rows cannot be sorted by {name!r}, of which each may have several values.",
                     remedy=f"Sort by what {{{', '.join(self.result.required)}}} fixes, or fix more with a data ID.",
@@ -373,96 +385,33 @@ class Plan:
                     position=0,
                     valid=[],
                 )
+            is_loose = is_loose or self._is_loose(self._names[name], variant)
+        return is_loose
 
-
-class _Resolver:
-    """Says what the names of a query are in SQL, and joins what they need."""
-
-    def __init__(self, plan: Plan, joins: Joins, sources: Sequence[sa.FromClause], variant: Variant) -> None:
-        self._plan = plan
-        self._joins = joins
-        self._sources = sources
-        self._variant = variant
-        self._schema = plan._context.schema
-        self._aliases: dict[tuple[int, str], sa.FromClause] = {}
-        self.multiplies = False
-        """Whether a name was used of which one row has several values."""
-
-    def get(self, name: str) -> Typed:
-        """Return what a name is."""
-        target, plan = self._plan._names[name], self._plan
-        if isinstance(target, DimensionTarget):
-            column = self._joins.column(target.name)
-            key = plan.universe.dimensions[target.name].primary_key
-            assert key is not None  # every dimension has one
-            return Typed(key.type, column, nullable=self._joins.is_nullable(target.name))
-        if isinstance(target, FieldTarget):
-            return self._field(target)
-        if isinstance(target, RecordTarget):
-            return self._record(target)
-        table = self._joins.add_element(target.element)
-        columns, info = table.columns[target.info.name], target.info
-        nullable = info.nullable or self._joins.is_outer(target.element)
-        if info.type != "timespan":
-            return Typed(info.type, columns[0], nullable=nullable)
-        if not target.bound:
-            return Typed("timespan", columns[0], columns[1], nullable=nullable)
-        return Typed("time", _bound(columns, target.bound))
-
-    def _field(self, target: FieldTarget) -> Typed:
-        source = self._sources[target.search]
-        is_main = target.search == self._plan.main
-        text = self._plan._context.database.column_type("string")
-        if target.name == "uuid":
-            return Typed("uuid", source.c["_uuid"], nullable=False)
-        if target.name == "ingest_date":
-            return Typed("time", self._dataset(target.search).c.ingest_date, nullable=False)
-        if target.name == "collection":
-            if is_main:
-                parameter = sa.bindparam("collection_name", type_=text)
-                return Typed("string", parameter, nullable=False)
-            return Typed(
-                "string", self._name_of(target.search, "collection", source.c["_collection"]), nullable=False
-            )
-        if is_main and self._variant.branch is not None and self._variant.branch[0] == "run":
-            return Typed("string", sa.bindparam("run_name", type_=text), nullable=False)
-        run = self._dataset(target.search).c.run
-        return Typed("string", self._name_of(target.search, "run", run), nullable=False)
-
-    def _join_once(
-        self,
-        key: tuple[int, str],
-        table: sa.Table,
-        on: Callable[[sa.FromClause], Any],
-        *,
-        is_outer: bool = False,
-    ) -> sa.FromClause:
-        alias = self._aliases.get(key)
-        if alias is None:
-            alias = self._aliases[key] = table.alias(f"{key[1]}_{key[0]}")
-            self._joins.add_table(alias, on(alias), is_outer=is_outer)
-        return alias
-
-    def _dataset(self, search: int) -> sa.FromClause:
-        uuid = self._sources[search].c["_uuid"]
-        return self._join_once((search, "dataset"), self._schema.dataset, lambda alias: alias.c.uuid == uuid)
-
-    def _name_of(self, search: int, role: str, id_: Any) -> Any:
-        return self._join_once(
-            (search, role), self._schema.collection, lambda alias: alias.c.id == id_
-        ).c.name
-
-    def _record(self, target: RecordTarget) -> Typed:
-        self.multiplies = self.multiplies or bool(target.table.key)
-        uuid = self._sources[target.search].c["_uuid"]
-        alias = self._join_once(
-            (target.search, f"records_{target.table.name}"),
-            self._schema.opaque[target.table.name],
-            lambda alias: alias.c.dataset_uuid == uuid,
-            is_outer=True,
+    def _is_loose(self, target: Target, variant: Variant) -> bool:
+        return (
+            isinstance(target, FieldTarget)
+            and variant.is_timed(target.search)
+            and target.name in ("timespan", "collection")
         )
-        type_ = next(column.type for column in target.table.columns if column.name == target.name)
-        return Typed(type_, alias.c[target.name])
+
+    def _is_determined(self, target: Target, variant: Variant) -> bool:
+        known = {*self.result.names, *(name for name, _ in self._query.data_id)}
+        if isinstance(target, DimensionTarget):
+            return target.name in self.universe.conform(known & set(self.dimensions.names)).names
+        if isinstance(target, FieldTarget):
+            if target.search == self.main:
+                return True
+            search = self._query.searches[target.search]
+            needed = set(self.types[target.search].dataset_type.dimensions.required)
+            if variant.is_timed(target.search):
+                rule = find_rule(search, self.dimensions)
+                if rule.kind == "element":
+                    needed |= set(self.universe.elements[rule.element].required)
+            return search.find_first and needed <= known
+        if isinstance(target, RecordTarget):
+            return not target.table.key
+        return set(self.universe.elements[target.element].required) <= known
 
 
 def _find_main(query: QueryDescription) -> int | None:
@@ -504,8 +453,5 @@ def _order_value(conditions: Conditions, tree: Expr) -> Typed:
     return value
 
 
-def _bound(columns: Sequence[sa.ColumnElement[Any]], which: str) -> Any:
-    """Return the begin or end of a timespan: NULL if it is open, or the timespan empty or missing."""
-    begin, end = columns
-    bound, unbounded = (begin, UNBOUNDED_BEGIN) if which == "begin" else (end, UNBOUNDED_END)
-    return sa.case((sa.and_(begin < end, bound != unbounded), bound))
+def _may_be_ambiguous(source: SearchSource | None) -> bool:
+    return source is not None and source.is_ambiguous is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
 from butler_core.expressions.names import ambiguous_name_error, unknown_name_error
@@ -18,6 +18,8 @@ DATASET_FIELDS: Mapping[str, str] = {
     "ingest_date": "time",
 }
 """Types of what every dataset has, by name."""
+_VALIDITY = ("timespan", *(f"timespan.{bound}" for bound in ("begin", "end")))
+"""What datasets of calibration types have besides: when they are valid."""
 _BOUNDS = ("begin", "end")
 
 
@@ -42,6 +44,8 @@ class FieldTarget(NamedTuple):
     search: int
     """Position of the search."""
     name: str
+    bound: str = ""
+    """``begin`` or ``end`` of the timespan; empty for the field itself."""
 
 
 class RecordTarget(NamedTuple):
@@ -67,6 +71,8 @@ class QueryNames:
         Those of the query.
     searches
         Dataset types that are searched for.
+    calibrations
+        Positions of those searches that are for calibrations.
     tables
         Of datastore records.
     preferred
@@ -80,12 +86,14 @@ class QueryNames:
         universe: DimensionUniverse,
         dimensions: DimensionGroup,
         searches: Sequence[DatasetTypeName],
+        calibrations: Set[int],
         tables: Iterable[OpaqueTable],
         preferred: DimensionElementName,
         text: str,
     ) -> None:
         self._universe = universe
         self._searches = searches
+        self._calibrations = calibrations
         self._preferred = preferred
         self._text = text
         self._records = {
@@ -143,6 +151,9 @@ class QueryNames:
     def _field(self, search: int, name: str) -> Target | None:
         if name in DATASET_FIELDS:
             return FieldTarget(search, name)
+        if search in self._calibrations and name in _VALIDITY:
+            name, _, bound = name.partition(".")
+            return FieldTarget(search, name, bound)
         if name in self._records:
             return RecordTarget(search, self._records[name], name)
         return None
@@ -172,8 +183,9 @@ class QueryNames:
                 names.append(f"{element.name}.{column.name}")
                 if column.type == "timespan":
                     names += [f"{element.name}.{column.name}.{bound}" for bound in _BOUNDS]
-        fields = (*DATASET_FIELDS, *self._records)
-        names += [f"{dataset_type}.{field}" for dataset_type in self._searches for field in fields]
+        for position, dataset_type in enumerate(self._searches):
+            validity = _VALIDITY if position in self._calibrations else ()
+            names += [f"{dataset_type}.{field}" for field in (*DATASET_FIELDS, *validity, *self._records)]
         return names
 
 

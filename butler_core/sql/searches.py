@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import DatasetSearch
 from butler_core.models.collection import CollectionType
 from butler_core.models.names import DataIdValue, DimensionName
@@ -17,20 +17,31 @@ from butler_core.sql.schema import Schema
 
 
 class Branch(NamedTuple):
-    """The part of a search that looks at one collection."""
+    """The part of a search in RUN and TAGGED collections that looks at one of them."""
 
     collection: Collection
     avoid: str
     """What rows of collections before it hide: those of the same ``key`` (data ID), of the same ``uuid``, or nothing."""
     earlier: tuple[int, ...]
-    """RUN and TAGGED collections before it, which may hide rows."""
-    earlier_validity: tuple[int, ...]
-    """CALIBRATION collections before it, which may hide rows."""
+    """Collections before it, which may hide rows."""
 
     @property
-    def shape(self) -> tuple[str, str, bool, bool]:
+    def shape(self) -> tuple[str, str, bool]:
         """What two branches that the same statement serves have in common."""
-        return self.collection.type.value, self.avoid, bool(self.earlier), bool(self.earlier_validity)
+        return self.collection.type.value, self.avoid, bool(self.earlier)
+
+
+def kind_of(members: Sequence[Collection]) -> str:
+    """Return which kinds of collections a search looks at.
+
+    ``one`` or ``several`` RUN and TAGGED ones, one ``calibration`` or several ``calibrations``, or ``both``.
+    """
+    calibrations = sum([1 for collection in members if collection.type is CollectionType.CALIBRATION])
+    if not calibrations:
+        return "one" if len(members) == 1 else "several"
+    if calibrations < len(members):
+        return "both"
+    return "calibration" if calibrations == 1 else "calibrations"
 
 
 def find_members(catalog: Catalog, search: DatasetSearch) -> tuple[Collection, ...]:
@@ -40,25 +51,13 @@ def find_members(catalog: Catalog, search: DatasetSearch) -> tuple[Collection, .
     ------
     CollectionNotFoundError, DatasetTypeNotFoundError
         For names that are unknown.
-    InvalidInputError
-        If a CALIBRATION collection would take part in a find-first search.
     """
     type_id = catalog.get_dataset_type(search.dataset_type).id
-    members = tuple(
+    return tuple(
         collection
         for collection in catalog.flatten(search.collections)
         if type_id in catalog.types_in.get(collection.id, ())
     )
-    if search.find_first:
-        for collection in members:
-            if collection.type is CollectionType.CALIBRATION:
-                raise InvalidInputError(
-                    f"A find-first search of {search.dataset_type!r} in CALIBRATION collection {collection.name!r} needs "
-                    "a temporal join, which is not possible yet.",
-                    remedy="Search with find_first=False, or name the RUN that has the dataset.",
-                    collection=collection.name,
-                )
-    return members
 
 
 def prune(
@@ -85,26 +84,19 @@ def prune(
 
 
 def branches(members: Sequence[Collection], *, find_first: bool) -> list[Branch]:
-    """Take a search apart, such that no dataset is found twice; in the order of the collections' integers.
+    """Take a search in RUN and TAGGED collections apart, such that no dataset is found twice.
 
-    That order stays the same while chains are edited, so pages that follow one another agree about it.
+    The branches are in the order of the collections' integers.  That stays the same while chains are edited, so pages that
+    follow one another agree about it.
     """
     result = []
-    is_calibration = [collection.type is CollectionType.CALIBRATION for collection in members]
     for rank, collection in enumerate(members):
-        before = [other for other, no in zip(members[:rank], is_calibration, strict=False) if not no]
-        validity = tuple(
-            [other.id for other, yes in zip(members[:rank], is_calibration, strict=False) if yes]
-        )
-        if find_first:
-            earlier = tuple([other.id for other in before])
-        elif collection.type is CollectionType.RUN:  # no other RUN has the same datasets
-            earlier = tuple([other.id for other in before if other.type is not CollectionType.RUN])
-        else:
-            earlier = tuple([other.id for other in before])
-        hides = bool(earlier or validity)
-        avoid = ("key" if find_first else "uuid") if hides else ""
-        result.append(Branch(collection, avoid, earlier, validity))
+        before = members[:rank]
+        if not find_first and collection.type is CollectionType.RUN:  # no other RUN has the same datasets
+            before = [other for other in before if other.type is not CollectionType.RUN]
+        earlier = tuple([other.id for other in before])
+        avoid = ("key" if find_first else "uuid") if earlier else ""
+        result.append(Branch(collection, avoid, earlier))
     result.sort(key=_by_id)
     return result
 
@@ -134,15 +126,10 @@ class GroupTables(NamedTuple):
 
 
 def hidden(
-    database: Database,
-    table: sa.FromClause,
-    other: sa.Table,
-    keys: Iterable[DimensionName],
-    parameter: str,
-    avoid: str,
+    database: Database, table: sa.Table, keys: Iterable[DimensionName], parameter: str, avoid: str
 ) -> sa.ColumnElement[bool]:
     """Return whether a row of a table is hidden by one of earlier collections."""
-    before = other.alias()
+    before = table.alias()
     conditions = [
         before.c["_type"] == table.c["_type"],
         before.c["_collection"].in_(database.inline_values(parameter, "int").select),
@@ -173,8 +160,14 @@ def data_id_not_in(tables: GroupTables) -> sa.Select[Any]:
     return sa.select(sa.literal_column("1")).select_from(found)
 
 
-def data_ids_of(database: Database, tables: GroupTables, name: str, members: str) -> sa.FromClause:
-    """Return the distinct data IDs for which a search finds anything.
+def data_ids_of(
+    database: Database,
+    tables: GroupTables,
+    name: str,
+    kind: str,
+    fixed: Mapping[DimensionName, str] = MappingProxyType({}),
+) -> sa.FromClause:
+    """Return the distinct data IDs for which a search finds anything, at any time.
 
     Parameters
     ----------
@@ -184,28 +177,35 @@ def data_ids_of(database: Database, tables: GroupTables, name: str, members: str
         Of the dataset type.
     name
         What the names of parameters begin with: ``{name}_type``, ``{name}_members``, ``{name}_validity``.
-    members
-        What is searched: ``one`` RUN or TAGGED collection, ``several``, ``validity`` (CALIBRATION), or ``both``.
+    kind
+        What is searched, see `kind_of`.
+    fixed
+        Dimensions of which only one value is wanted, and the parameter that has it.
     """
+    looks: list[tuple[sa.Table, str, bool]] = []
+    if kind in ("one", "several", "both"):
+        looks.append((tables.membership, "members", kind == "one"))
+    if kind not in ("one", "several") and tables.validity is not None:
+        looks.append((tables.validity, "validity", False))
     selects = []
-    if members != "validity":
-        selects.append(_distinct_keys(database, tables.membership, tables, name, "members", members == "one"))
-    if members in ("validity", "both") and tables.validity is not None:
-        selects.append(_distinct_keys(database, tables.validity, tables, name, "validity", False))
+    for table, parameter, is_one in looks:
+        chosen = _in_collections(database, table, f"{name}_{parameter}", is_one)
+        columns: list[Any] = [table.c[key] for key in tables.keys] or [sa.literal_column("1").label("_one")]
+        values = {"_type": f"{name}_type", **fixed}
+        wanted = [
+            table.c[key] == sa.bindparam(value, type_=table.c[key].type) for key, value in values.items()
+        ]
+        selects.append(sa.select(*columns).where(*wanted, chosen).distinct())
     return (selects[0] if len(selects) == 1 else sa.union(*selects)).subquery(name)
 
 
-def _distinct_keys(
-    database: Database, table: sa.Table, tables: GroupTables, name: str, parameter: str, is_one: bool
-) -> sa.Select[Any]:
+def _in_collections(
+    database: Database, table: sa.Table, parameter: str, is_one: bool
+) -> sa.ColumnElement[bool]:
     collection = table.c["_collection"]
     if is_one:
-        chosen = collection == sa.bindparam(f"{name}_{parameter}", type_=collection.type)
-    else:
-        chosen = collection.in_(database.inline_values(f"{name}_{parameter}", "int").select)
-    columns: list[Any] = [table.c[key] for key in tables.keys] or [sa.literal_column("1").label("_one")]
-    is_type = table.c["_type"] == sa.bindparam(f"{name}_type", type_=table.c["_type"].type)
-    return sa.select(*columns).where(is_type, chosen).distinct()
+        return collection == sa.bindparam(parameter, type_=collection.type)
+    return collection.in_(database.inline_values(parameter, "int").select)
 
 
 def datasets_of(database: Database, tables: GroupTables, name: str, *, find_first: bool) -> sa.FromClause:

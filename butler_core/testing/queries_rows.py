@@ -177,10 +177,6 @@ class DatasetTests:
             count = world.datasets_query("flat", collections, find_first=False, answer="count")
             assert world.rows(count) == [(len(world.certified),)]
 
-    def test_find_first_in_a_calibration_collection_is_refused(self, world: QueryWorld) -> None:
-        with pytest.raises(InvalidInputError, match="calib"):
-            world.find("flat", ["calib/run", "calib"])
-
     def test_dimensions_of_a_condition_are_joined(self, world: QueryWorld) -> None:
         found = world.find("raw", "r1", where=f"instrument = '{CAM}' AND visit IN (1, 3)")
         assert {dataset.values[2] for dataset in found} == {101, 104}
