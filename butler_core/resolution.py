@@ -11,6 +11,7 @@ from butler_core.contracts.registry import QueryPage, Registry
 from butler_core.errors import DataIdError, DatasetNotFoundError, InvalidInputError
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
+from butler_core.lookup_times import LookupTime, refuse_unknown_time, split_data_id
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import DatasetRef, refs_from_rows
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
@@ -21,6 +22,7 @@ from butler_core.models.names import (
     DatasetTypeName,
     DimensionName,
 )
+from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
 
 
@@ -103,8 +105,11 @@ class Resolver:
         expand: bool = False,
         records: bool = True,
         storage_class: StorageClassLike | None = None,
+        timespan: Timespan | None = None,
     ) -> DatasetRef | None:
         """Find one dataset, the earliest collection's; None if there is none.
+
+        It is one statement of the Registry, for calibrations too, as long as the data ID has all of the dataset's dimensions.
 
         Parameters
         ----------
@@ -116,6 +121,13 @@ class Resolver:
             Whether datastore records are wanted.
         storage_class
             To read it as.
+        timespan
+            When a calibration must be valid; None: at the time of what the data ID names, if it has one.
+
+        Raises
+        ------
+        AmbiguousLookupError
+            If several calibrations are valid then, or several at any time and no time was given.
         """
         names = self.collections(collections)
         for _ in range(10):
@@ -126,12 +138,16 @@ class Resolver:
                 if dataset_type.component is None
                 else self.dataset_type(_parent_name(dataset_type))
             )
-            values = self.data_id(parent.dimensions, data_id, kwargs)
             implied = implied_values(parent.dimensions, data_id, kwargs)
             is_expanded = expand or bool(implied)
             lookup = _describe_lookup(parent.name, parent.dimensions.names, names, is_expanded, records)
-            fixed = tuple(zip(parent.dimensions.required, values.required_values, strict=True))
-            page = self._registry.execute(lookup.model_copy(update={"data_id": fixed}))
+            if parent.is_calibration:
+                lookup = self._at_its_time(lookup, parent, data_id, kwargs, timespan)
+            else:
+                values = self.data_id(parent.dimensions, data_id, kwargs)
+                fixed = tuple(zip(parent.dimensions.required, values.required_values, strict=True))
+                lookup = lookup.model_copy(update={"data_id": fixed})
+            page = self._registry.execute(lookup)
             if page.generation == definitions.generation:
                 break
             self._cache.refresh()
@@ -144,6 +160,34 @@ class Resolver:
             ref = ref.make_component(dataset_type.component)
         return ref if storage_class is None else ref.with_storage_class(storage_class)
 
+    def _split(
+        self, dimensions: DimensionGroup, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
+    ) -> LookupTime:
+        return split_data_id(dimensions, {**(data_id or {}), **kwargs}, self._defaults.data_id)
+
+    def _at_its_time(
+        self,
+        lookup: QueryDescription,
+        dataset_type: DatasetType,
+        data_id: DataId | None,
+        kwargs: Mapping[str, DataIdValue],
+        timespan: Timespan | None,
+    ) -> QueryDescription:
+        """Describe the look-up of a calibration, by its data ID and its time."""
+        time, dimensions = self._split(dataset_type.dimensions, data_id, kwargs), dataset_type.dimensions
+        (search,) = lookup.searches
+        if not time.implies:
+            search = search.model_copy(update={"timespan": timespan, "time_of": time.time_of})
+            values = self.data_id(dimensions, time.data_id, {})
+            fixed = tuple(zip(dimensions.required, values.required_values, strict=True))
+            return lookup.model_copy(update={"data_id": fixed, "searches": (search,)})
+        # A record has values of the calibration's own dimensions: it is joined, and then says the time too.
+        wanted = self._universe.conform({*dimensions, *dict(time.time_of)})
+        given = {**self._defaults.data_id, **time.data_id, **dict(time.time_of)}
+        fixed = tuple((name, given[name]) for name in wanted.required if given.get(name) is not None)
+        search = search.model_copy(update={"timespan": timespan})
+        return lookup.model_copy(update={"data_id": fixed, "searches": (search,)})
+
     def get_dataset(
         self,
         given: DatasetType | str,
@@ -154,8 +198,9 @@ class Resolver:
         expand: bool = False,
         records: bool = True,
         storage_class: StorageClassLike | None = None,
+        timespan: Timespan | None = None,
     ) -> DatasetRef:
-        """Find one dataset; `DatasetNotFoundError` says where it was looked for."""
+        """Find one dataset as `find_dataset` does; `DatasetNotFoundError` says where it was looked for."""
         ref = self.find_dataset(
             given,
             data_id,
@@ -164,14 +209,18 @@ class Resolver:
             expand=expand,
             records=records,
             storage_class=storage_class,
+            timespan=timespan,
         )
         if ref is not None:
             return ref
         names = self.collections(collections)
         dataset_type = self.dataset_type(given)
-        wanted = self.data_id(dataset_type.dimensions, data_id, kwargs)
+        if dataset_type.is_calibration:
+            wanted, at = self._wanted_calibration(dataset_type, data_id, kwargs, timespan)
+        else:
+            wanted, at = self.data_id(dataset_type.dimensions, data_id, kwargs), ""
         raise DatasetNotFoundError(
-            f"There is no dataset {dataset_type.name}@{wanted} in {' > '.join(names) or 'no collections at all'}.",
+            f"There is no dataset {dataset_type.name}@{wanted}{at} in {' > '.join(names) or 'no collections at all'}.",
             remedy=self._where_else(dataset_type, wanted)
             if names
             else "Pass collections=, or open the butler with collections= or run=.",
@@ -180,7 +229,24 @@ class Resolver:
             collections=list(names),
         )
 
-    def _where_else(self, dataset_type: DatasetType, data_id: DataCoordinate) -> str:
+    def _wanted_calibration(
+        self,
+        dataset_type: DatasetType,
+        data_id: DataId | None,
+        kwargs: Mapping[str, DataIdValue],
+        timespan: Timespan | None,
+    ) -> tuple[Mapping[DimensionName, DataIdValue], str]:
+        """Return which calibration was looked for and when, for the error; or raise a better one, about its time."""
+        time = self._split(dataset_type.dimensions, data_id, kwargs)
+        if timespan is None:
+            refuse_unknown_time(self._registry, time)
+        at = f" at {timespan}" if timespan is not None else f" at the time of {dict(time.time_of)}"
+        if time.implies:
+            return {**self._defaults.data_id, **time.data_id}, at
+        wanted = self.data_id(dataset_type.dimensions, time.data_id, {})
+        return wanted, at if timespan is not None or time.element is not None else ""
+
+    def _where_else(self, dataset_type: DatasetType, data_id: Mapping[DimensionName, DataIdValue]) -> str:
         """Say which other collections have it, for the error."""
         everywhere = tuple(
             name for name, info in self._cache.current().collections.items() if info.children is None
@@ -193,11 +259,15 @@ class Resolver:
                 searches=(
                     DatasetSearch(dataset_type=dataset_type.name, collections=everywhere, find_first=False),
                 ),
-                data_id=tuple(zip(dataset_type.dimensions.required, data_id.required_values, strict=True)),
+                data_id=tuple(
+                    (name, data_id[name]) for name in dataset_type.dimensions.required if name in data_id
+                ),
                 limit=3,
             )
         )
         runs = sorted({row[1] for row in page.rows})
+        if runs and dataset_type.is_calibration:
+            return f"There is one in {', '.join(runs)}: certify it for that time, or add its RUN to collections=."
         if runs:
             return f"There is one in {', '.join(runs)}: add it to collections=."
         return "No collection has one; butler.query_datasets() shows what there is."

@@ -34,6 +34,7 @@ from butler_core.models.names import (
     DimensionElementName,
     DimensionName,
 )
+from butler_core.models.timespan import Timespan
 from butler_core.queries import (
     Constraints,
     DataCoordinateQueryAdapter,
@@ -188,9 +189,35 @@ class Finding(Opening):
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
         expand: bool = True,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetRef:
-        """Find one dataset, find-first; `DatasetNotFoundError` says where it was looked for."""
+        """Find one dataset, find-first.
+
+        Parameters
+        ----------
+        dataset_type
+            Its dataset type; of a component, the component's name.
+        data_id, **kwargs
+            Its data ID.  For a calibration this may name more, such as an exposure, whose timespan then is the time at
+            which the calibration must be valid.
+        storage_class
+            What to read it as.
+        collections
+            Names in search order; None: the butler's defaults.
+        expand
+            Also fetch dimension records and datastore records; without, it takes one statement.
+        timespan
+            When a calibration must be valid, whatever the data ID says.  Datasets of RUN and TAGGED collections are valid
+            at all times.
+
+        Raises
+        ------
+        DatasetNotFoundError
+            If there is none; the error says where it was looked for.
+        AmbiguousLookupError
+            If several calibrations are valid then, or at any time if there is none: its ``details["candidates"]`` list them.
+        """
         self._parts()
         return self._resolver.get_dataset(
             dataset_type,
@@ -200,6 +227,7 @@ class Finding(Opening):
             expand=expand,
             records=expand,
             storage_class=storage_class,
+            timespan=timespan,
         )
 
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:

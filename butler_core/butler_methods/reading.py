@@ -23,6 +23,7 @@ from butler_core.models.names import (
     Uri,
 )
 from butler_core.models.results import DatasetExistence, GetResult
+from butler_core.models.timespan import Timespan
 from butler_core.resolution import one_of, refuse_more_than
 
 
@@ -46,6 +47,7 @@ class Reading(Opening):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> InMemoryDataset: ...
     def get(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
@@ -57,20 +59,26 @@ class Reading(Opening):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> InMemoryDataset:
         """Read a dataset, given its ref, or found by dataset type and data ID in the collections, find-first.
+
+        A calibration is found at a time: that of ``timespan``, or else of what the data ID names besides, such as an
+        exposure.  To find a dataset takes one statement, which reads its datastore records too.
 
         Raises
         ------
         DatasetNotFoundError
             If there is none; the error says where it was looked for.
+        AmbiguousLookupError
+            If several calibrations are valid then; it lists them.
         DatasetNotStoredError
             If its bytes were dropped on purpose.
         CorruptError
             If they are gone or damaged.
         """
-        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, storage_class)
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, storage_class, timespan)
         (result,) = self.get_many([(found, parameters)])
         return result.dataset
 
@@ -91,6 +99,7 @@ class Reading(Opening):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DeferredDatasetHandle: ...
     def get_deferred(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
@@ -102,10 +111,11 @@ class Reading(Opening):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DeferredDatasetHandle:
-        """Return a handle that reads later; the dataset is found now."""
-        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None)
+        """Return a handle that reads later; the dataset is found now, as `get` finds it."""
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None, timespan)
         return DeferredDatasetHandle(self, found, parameters, storage_class)
 
     @overload
@@ -118,6 +128,7 @@ class Reading(Opening):
         *,
         signed: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> Uri: ...
     def get_uri(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
@@ -128,10 +139,14 @@ class Reading(Opening):
         ref: DatasetRef | None = None,
         signed: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> Uri:
-        """Return the one URI of a stored dataset; `InvalidInputError` if it has none, or several (components)."""
-        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None)
+        """Return the one URI of a stored dataset, found as `get` finds it.
+
+        Raises `InvalidInputError` if it has none, or several (components).
+        """
+        found = self._ref(one_of(dataset_type, ref), data_id, collections, kwargs, None, timespan)
         return super().get_uri(found, signed=signed)
 
     @overload
@@ -144,6 +159,7 @@ class Reading(Opening):
         *,
         check_artifact: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetExistence: ...
     def exists(  # type: ignore[misc] # mypy does not see that a ref may stand first or be named
@@ -154,16 +170,19 @@ class Reading(Opening):
         ref: DatasetRef | None = None,
         check_artifact: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetExistence:
-        """Say where a dataset stands; records are trusted unless ``check_artifact``."""
+        """Say where a dataset stands, found as `get` finds it; records are trusted unless ``check_artifact``."""
         given = one_of(dataset_type, ref)
         if isinstance(given, DatasetRef):
-            refuse_more_than(given, data_id, collections, kwargs or None)
+            refuse_more_than(given, data_id, collections, timespan, kwargs or None)
             found: DatasetRef | None = given
         else:
             self._parts()
-            found = self._resolver.find_dataset(given, data_id, collections, kwargs, records=False)
+            found = self._resolver.find_dataset(
+                given, data_id, collections, kwargs, records=False, timespan=timespan
+            )
         if found is None:
             return DatasetExistence.NONE
         (existence,) = self.exists_many([found], check_artifact=check_artifact)
@@ -198,11 +217,12 @@ class Reading(Opening):
         collections: CollectionPattern,
         kwargs: dict[str, Any],
         storage_class: StorageClassLike | None,
+        timespan: Timespan | None,
     ) -> DatasetRef:
         self._parts()
         if not isinstance(given, DatasetRef):
             return self._resolver.get_dataset(
-                given, data_id, collections, kwargs, storage_class=storage_class
+                given, data_id, collections, kwargs, storage_class=storage_class, timespan=timespan
             )
-        refuse_more_than(given, data_id, collections, kwargs or None)
+        refuse_more_than(given, data_id, collections, timespan, kwargs or None)
         return given if storage_class is None else given.with_storage_class(storage_class)

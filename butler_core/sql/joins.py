@@ -178,6 +178,47 @@ class Joins:
             _refuse_overlaps(kind, self.dimensions, groups)
 
 
+class SubqueryJoins(Joins):
+    """The FROM clause of a subquery that sees what is joined around it: only other tables are joined within.
+
+    Parameters
+    ----------
+    around
+        What is joined around it, all elements that it needs included.
+    table
+        Where it begins.
+    """
+
+    def __init__(self, around: Joins, table: sa.FromClause) -> None:
+        super().__init__(around._schema, around.dimensions)
+        self._around = around
+        self._tables = [table]
+        self.source = table
+
+    def add_table(self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False) -> None:
+        """Join a table within."""
+        super().add_table(table, on, is_outer=is_outer)
+        self._tables.append(table)
+
+    def add_element(self, name: DimensionElementName, *, is_main: bool = False) -> ElementTable:
+        """Return the table of an element around it."""
+        return self._around.add_element(name, is_main=is_main)
+
+    def column(self, name: DimensionName) -> sa.ColumnElement[Any]:
+        """Return the column with a dimension's values around it."""
+        return self._around.column(name)
+
+    def is_outer(self, name: DimensionElementName) -> bool:
+        """Whether an element around it may have no row."""
+        return self._around.is_outer(name)
+
+    def exists(self, conditions: Iterable[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
+        """Return whether there is any row for which some conditions hold."""
+        assert self.source is not None  # it begins with a table
+        select: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self.source).where(*conditions)
+        return sa.exists(select.correlate_except(*self._tables))
+
+
 def _family(element: DimensionElement, kind: str) -> str | None:
     return element.spatial_family if kind == "spatial" else element.temporal_family
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from butler_core.sql.context import SqlContext
 from butler_core.sql.element_tables import ElementTable
 from butler_core.sql.governors import check_governors, fixed_slots
 from butler_core.sql.group_tables import dimension_kind
-from butler_core.sql.joins import Joins
+from butler_core.sql.joins import Joins, SubqueryJoins
 from butler_core.sql.name_resolver import NameResolver
 from butler_core.sql.paging import OrderKey
 from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget, Target
@@ -239,7 +239,7 @@ class Plan:
             construct = selection.rows()
         else:
             construct = selection.count(variant.answer == "few")
-        ambiguous = [position for position, source in enumerate(parts.sources) if _may_be_ambiguous(source)]
+        ambiguous = [position for position, source in enumerate(parts.sources) if source and source.rival]
         return Compiled(
             Statement(self._context.database, construct, None),
             width,
@@ -285,7 +285,9 @@ class Plan:
         keys = self._order(joins, conditions, sources, variant)
         distinct = resolver.multiplies or self._multiplies(variant)
         flags = [
-            source.is_ambiguous for source in sources if source is not None and _may_be_ambiguous(source)
+            self._has_rival(joins, sources, position)
+            for position, source in enumerate(sources)
+            if source and source.rival
         ]
         return Selection(
             joins.source,
@@ -297,11 +299,29 @@ class Plan:
             missing=variant.missing,
         )
 
+    def _has_rival(
+        self, joins: Joins, sources: Sequence[SearchSource | None], position: int
+    ) -> sa.ColumnElement[bool]:
+        """Return whether a search could have chosen another dataset, for which the query's conditions hold too."""
+        source = sources[position]
+        assert source is not None  # it may be ambiguous, so it has fields
+        assert source.rival is not None
+        rival, query, database = source.rival, self._query, self._context.database
+        within, conditions = SubqueryJoins(joins, rival.table), list(rival.conditions)
+        if query.where is not None and self._uses(position, names_in(query.where)):
+            instead = [*sources[:position], rival.source, *sources[position + 1 :]]
+            resolver = NameResolver(self._context.schema, self.universe, self._names, within, instead)
+            both = Conditions(database, resolver.get, self._slots, query.where_text)
+            conditions.append(both.condition(query.where))  # type: ignore[arg-type]
+        if query.uuids is not None and position == self.main:
+            conditions.append(rival.source.uuid.in_(database.inline_values("uuids", "uuid").select))
+        return within.exists(conditions)
+
     def _ambiguous(self, joins: Joins, parts: JoinedSearches, position: int) -> Selection:
         """Select where a search has several datasets to choose from: collection, time, data ID, that of the time."""
         source, time = parts.sources[position], parts.times[position]
         assert source is not None  # a search without fields chooses nothing
-        joins.conditions.append(source.is_ambiguous)
+        joins.conditions.append(self._has_rival(joins, parts.sources, position))
         bounds = [sa.null(), sa.null()] if time.when is None else [time.when.begin, time.when.end]
         group = self.types[position].dataset_type.dimensions
         names = (*group.required, *time.names)
@@ -311,7 +331,10 @@ class Plan:
 
     def uses_fields(self, position: int) -> bool:
         """Whether the query uses more of a search than that it found something."""
-        targets = [self._names[name] for name in self._mentioned()]
+        return self._uses(position, self._mentioned())
+
+    def _uses(self, position: int, names: Iterable[str]) -> bool:
+        targets = [self._names[name] for name in names]
         return any(isinstance(t, FieldTarget | RecordTarget) and t.search == position for t in targets)
 
     def _multiplies(self, variant: Variant) -> bool:
@@ -451,7 +474,3 @@ def _order_value(conditions: Conditions, tree: Expr) -> Typed:
             valid=[],
         )
     return value
-
-
-def _may_be_ambiguous(source: SearchSource | None) -> bool:
-    return source is not None and source.is_ambiguous is not None

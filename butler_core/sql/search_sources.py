@@ -7,7 +7,7 @@ there may be anything, at each time that the query asks about, the rows that are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +25,21 @@ CALIBRATION_KINDS = frozenset({"calibration", "calibrations", "both"})
 """Kinds of members, see `butler_core.sql.searches.kind_of`, with a CALIBRATION collection among them."""
 
 
+class Rival(NamedTuple):
+    """Another dataset that the search could have chosen for the same data ID and time."""
+
+    table: sa.FromClause
+    """It is a row of this."""
+    conditions: Sequence[sa.ColumnElement[bool]]
+    """Which row."""
+
+    @property
+    def source(self) -> SearchSource:
+        """Its columns."""
+        columns = self.table.c
+        return SearchSource(columns["_uuid"], columns["_collection"], columns["_begin"], columns["_end"])
+
+
 class SearchSource(NamedTuple):
     """The columns of the dataset that a search found."""
 
@@ -37,8 +52,8 @@ class SearchSource(NamedTuple):
     """The parameter that has the collection's name, if that is known."""
     run_name: str = ""
     """The parameter that has the RUN's name, if that is known."""
-    is_ambiguous: Any = None
-    """Whether the search, a find-first one, would have several datasets to choose from; None if that cannot be."""
+    rival: Rival | None = None
+    """What makes a find-first search ambiguous; None if nothing can."""
 
 
 def _unbounded(database: Database) -> tuple[Any, Any]:
@@ -174,14 +189,14 @@ class TimedSearch:
             columns["_collection"],
             columns["_begin"],
             columns["_end"],
-            is_ambiguous=self._is_ambiguous(joins, when, validity) if self.find_first else None,
+            rival=self._rival(joins, when, validity) if self.find_first else None,
         )
 
-    def _is_ambiguous(self, joins: Joins, when: When | None, validity: sa.FromClause) -> Any:
-        other = self._validity.alias()
+    def _rival(self, joins: Joins, when: When | None, validity: sa.FromClause) -> Rival:
+        other = self._validity.alias(f"{self.name}_rival")
         place = self._place(joins, validity.c["_collection"])
         conditions = when_valid(other, self._validity, place, when)
-        return _exists(other, *conditions, other.c["_uuid"] != validity.c["_uuid"])
+        return Rival(other, [*conditions, other.c["_uuid"] != validity.c["_uuid"]])
 
     # -- which collection it is
 

@@ -86,7 +86,6 @@ class Match(NamedTuple):
     dataset: Calibration
     collection: str
     span: Span
-    is_ambiguous: bool = False
 
 
 def day_of(exposure: int) -> int:
@@ -288,7 +287,10 @@ class CalibrationWorld:
         find_first: bool,
         has_time: bool = True,
     ) -> list[Match]:
-        """Return what a search finds for one data ID at one time, which may be missing, or without any."""
+        """Return what a search finds for one data ID at one time, which may be missing, or without any.
+
+        A find-first search is ambiguous if that is several datasets.
+        """
         found: list[Match] = []
         for collection in self.flatten(collections):
             here = [
@@ -302,8 +304,7 @@ class CalibrationWorld:
                 )
             ]
             if here and find_first:
-                is_ambiguous = len({match.dataset for match in here}) > 1
-                return [match._replace(is_ambiguous=is_ambiguous) for match in here]
+                return here
             found += here
         return found
 

@@ -841,6 +841,7 @@ class Butler(DatastoreButler):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> InMemoryDataset: ...
     @overload
@@ -860,6 +861,7 @@ class Butler(DatastoreButler):
         parameters: Parameters | None = None,
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DeferredDatasetHandle: ...
     @overload
@@ -872,6 +874,7 @@ class Butler(DatastoreButler):
         *,
         signed: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> Uri: ...
     @overload
@@ -884,6 +887,7 @@ class Butler(DatastoreButler):
         *,
         check_artifact: bool = False,
         collections: CollectionPattern = None,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetExistence: ...
     def make_refs(
@@ -950,6 +954,7 @@ class Butler(DatastoreButler):
         storage_class: StorageClassLike | None = None,
         collections: CollectionPattern = None,
         expand: bool = True,
+        timespan: Timespan | None = None,
         **kwargs: DataIdValue,
     ) -> DatasetRef: ...
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType: ...

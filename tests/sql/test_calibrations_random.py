@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings, strategies as st
@@ -89,21 +89,42 @@ def _values(dataset_type: str, exposure: int | None, detector: int) -> list[tupl
     return [(CAM, name, detector) for name in filters]
 
 
-def _check(
-    found: Callable[[], list[Any]], matches: list[tuple[Any, Match]], *, is_ambiguous: bool | None = None
-) -> None:
-    """Compare what is found with matches, each with the row that it makes."""
-    if is_ambiguous is None:
-        is_ambiguous = any(match.is_ambiguous for _, match in matches)
-    if is_ambiguous:
-        with pytest.raises(AmbiguousLookupError) as caught:
-            found()
-        uuids = {each["uuid"] for each in caught.value.details["candidates"]}
-        assert len(uuids) > 1
-        assert uuids <= {str(match.dataset.uuid) for _, match in matches if match.is_ambiguous}
-        return
-    expected = {row for row, _ in matches}
-    rows = found()
+class Expected(NamedTuple):
+    """What a query finds: for each data ID and time the row of the answer, and the matches that make it."""
+
+    groups: list[tuple[Any, list[Match]]]
+    """Without those for which a condition does not hold."""
+
+    @classmethod
+    def of(cls, groups: Iterable[tuple[Any, list[Match]]], condition: str) -> Expected:
+        """Leave out what a condition does not hold for."""
+        return cls([(row, [each for each in found if CONDITIONS[condition](each)]) for row, found in groups])
+
+    @property
+    def datasets(self) -> set[Calibration]:
+        """All datasets."""
+        return {match.dataset for _, found in self.groups for match in found}
+
+    @property
+    def rows(self) -> set[Any]:
+        """All rows for which anything was found."""
+        return {row for row, found in self.groups if found}
+
+    @property
+    def ambiguous(self) -> list[set[str]]:
+        """The datasets to choose from, where there are several."""
+        several = [{str(match.dataset.uuid) for match in found} for _, found in self.groups]
+        return [uuids for uuids in several if len(uuids) > 1]
+
+
+def _refuses(ask: Callable[[], Any], expected: Expected) -> None:
+    with pytest.raises(AmbiguousLookupError) as caught:
+        ask()
+    candidates = {each["uuid"] for each in caught.value.details["candidates"]}
+    assert any(candidates >= uuids for uuids in expected.ambiguous)
+
+
+def _finds(rows: list[Any], expected: set[Any]) -> None:
     assert len(rows) == len(set(rows))
     assert set(rows) == expected
 
@@ -146,22 +167,24 @@ def test_datasets(
     """Of several exposures, of one, and without any time."""
     world.certify(*certified(world, dataset_type))
     note(str(world.validities))
-    times: list[int | None] = [None] if exposures is None else sorted(exposures)
-    matches = [
-        (match.dataset, match)
+    times: list[int | None] = [None] if exposures is None else [*sorted(exposures)]
+    groups = [
+        (
+            None,
+            world.matches(
+                dataset_type,
+                collections,
+                values,
+                None if exposure is None else EXPOSURES[exposure],
+                find_first=find_first,
+                has_time=exposure is not None,
+            ),
+        )
         for exposure in times
         for detector in DETECTORS
         for values in _values(dataset_type, exposure, detector)
-        for match in world.matches(
-            dataset_type,
-            collections,
-            values,
-            None if exposure is None else EXPOSURES[exposure],
-            find_first=find_first,
-            has_time=exposure is not None,
-        )
-        if CONDITIONS[condition](match)
     ]
+    expected = Expected.of(groups, condition)
     data_id: dict[str, Any] = {"instrument": CAM}
     where = [condition.format(type=dataset_type)] if condition else []
     if exposures is not None and len(exposures) == 1:
@@ -172,16 +195,16 @@ def test_datasets(
         "find_first": find_first, "where": " AND ".join(where), "data_id": data_id,
         "order_by": order.format(type=dataset_type) if order else (),
     }  # fmt: skip
-    _check(lambda: world.find(dataset_type, collections, page_size=page_size, **fields), matches)
     count = world.query(dataset_type, collections, answer="count", **fields)
-    _check(
-        lambda: [None] * world.rows(count)[0][0] and list({dataset for dataset, _ in matches}),
-        matches,
-    )
-    if not any(match.is_ambiguous for _, match in matches):
-        assert world.rows(count) == [(len({dataset for dataset, _ in matches}),)]
+    if find_first and expected.ambiguous:
+        _refuses(lambda: world.find(dataset_type, collections, page_size=page_size, **fields), expected)
+        _refuses(lambda: world.rows(count), expected)
+    else:
+        found = world.find(dataset_type, collections, page_size=page_size, **fields)
+        _finds(found, expected.datasets)
+        assert world.rows(count) == [(len(expected.datasets),)]
     some = world.query(dataset_type, collections, answer="any", **fields)
-    assert world.rows(some) == [(bool(matches),)]
+    assert world.rows(some) == [(bool(expected.datasets),)]
 
 
 @QUERIES
@@ -207,20 +230,22 @@ def test_data_ids(
     """A search that is joined: a mere constraint without a condition, else with its fields."""
     world.certify(*certified(world, dataset_type))
     note(str(world.validities))
-    matches = [
-        ((exposure, detector), match)
+    groups = [
+        (
+            (exposure, detector),
+            world.matches(
+                dataset_type,
+                collections,
+                values,
+                span if element == "exposure" else DAYS[day_of(exposure)],
+                find_first=find_first,
+            ),
+        )
         for exposure, span in EXPOSURES.items()
         for detector in DETECTORS
         for values in _values(dataset_type, exposure, detector)
-        for match in world.matches(
-            dataset_type,
-            collections,
-            values,
-            span if element == "exposure" else DAYS[day_of(exposure)],
-            find_first=find_first,
-        )
-        if CONDITIONS[condition](match)
     ]
+    expected = Expected.of(groups, condition)
     query = world.query(
         dataset_type,
         collections,
@@ -236,7 +261,10 @@ def test_data_ids(
         rows = [dict(zip(names, row, strict=False)) for row in world.rows(query, page_size)]
         return [(row["exposure"], row["detector"]) for row in rows]
 
-    _check(found, matches, is_ambiguous=None if condition else False)
+    if find_first and condition and expected.ambiguous:
+        _refuses(found, expected)
+    else:
+        _finds(found(), expected.rows)
 
 
 @QUERIES
@@ -269,24 +297,19 @@ def test_look_ups(
         search, span = {"time_of": (("exposure", time), ("instrument", CAM))}, EXPOSURES[time]
     elif time is not None:
         search, span = {"timespan": timespan_of(time)}, time
-    matches = [
-        (match.dataset, match)
-        for match in world.matches(
-            dataset_type, collections, values, span, find_first=find_first, has_time=time is not None
-        )
-    ]
+    found = world.matches(
+        dataset_type, collections, values, span, find_first=find_first, has_time=time is not None
+    )
+    expected = Expected([(values, found)])
     names = world.universe.conform(
         ("detector",) if dataset_type == "bias" else ("detector", "physical_filter")
     ).required
 
-    def found() -> list[Calibration]:
-        return world.find(
-            dataset_type,
-            collections,
-            find_first=find_first,
-            data_id=dict(zip(names, values, strict=True)),
-            search=search,
-            datastore_records=records,
-        )
-
-    _check(found, matches)
+    fields: dict[str, Any] = {
+        "find_first": find_first, "data_id": dict(zip(names, values, strict=True)), "search": search,
+        "datastore_records": records,
+    }  # fmt: skip
+    if find_first and expected.ambiguous:
+        _refuses(lambda: world.find(dataset_type, collections, **fields), expected)
+    else:
+        _finds(world.find(dataset_type, collections, **fields), expected.datasets)
