@@ -233,7 +233,7 @@ class Plan:
         selection = self._select(variant, joins, parts)
         width = selection.width
         key_positions: tuple[int, ...] | None = selection.key_positions
-        if variant.answer == "uuids" and not selection.is_distinct:
+        if variant.answer == "uuids" and not selection.is_distinct and not selection.flag_positions:
             construct, width, key_positions = selection.first_column(), 1, None
         elif variant.answer in ("rows", "uuids", "ambiguous"):
             construct = selection.rows()
@@ -256,6 +256,7 @@ class Plan:
                 registered.dataset_type.dimensions,
                 self.tables[position],
                 position == self.main or self.uses_fields(position),
+                self._uses_timespan(position),
             )
             for position, (search, registered) in enumerate(
                 zip(self._query.searches, self.types, strict=True)
@@ -315,7 +316,8 @@ class Plan:
             conditions.append(both.condition(query.where))  # type: ignore[arg-type]
         if query.uuids is not None and position == self.main:
             conditions.append(rival.source.uuid.in_(database.inline_values("uuids", "uuid").select))
-        return within.exists(conditions)
+        has_rival = within.exists(conditions)
+        return has_rival if rival.possible is None else sa.case((rival.possible, has_rival), else_=sa.false())
 
     def _ambiguous(self, joins: Joins, parts: JoinedSearches, position: int) -> Selection:
         """Select where a search has several datasets to choose from: collection, time, data ID, that of the time."""
@@ -337,16 +339,20 @@ class Plan:
         targets = [self._names[name] for name in names]
         return any(isinstance(t, FieldTarget | RecordTarget) and t.search == position for t in targets)
 
+    def _uses_timespan(self, position: int) -> bool:
+        targets = [self._names[name] for name in self._mentioned()]
+        return any(isinstance(t, FieldTarget) and t[:2] == (position, "timespan") for t in targets)
+
     def _multiplies(self, variant: Variant) -> bool:
         """Whether one row of the answer may come of several combinations of what is joined."""
         fixed = {name for name, _ in self._query.data_id}
         if not set(self.dimensions.required) <= {*self.result.names, *fixed}:
             return True
         for position, search in enumerate(self._query.searches):
-            used = self.uses_fields(position)
-            if variant.is_timed(position) and (used or position == self.main):
+            used = self.uses_fields(position) or (position == self.main and variant.is_timed(position))
+            if used and variant.is_timed(position) and self._uses_timespan(position):
                 return True
-            if used and not search.find_first and position != self.main:
+            if used and not search.find_first and (position != self.main or variant.is_timed(position)):
                 return True
         return False
 
@@ -415,7 +421,12 @@ class Plan:
         return (
             isinstance(target, FieldTarget)
             and variant.is_timed(target.search)
-            and target.name in ("timespan", "collection")
+            and target.name
+            in (
+                ("timespan",)
+                if self._query.searches[target.search].find_first
+                else ("timespan", "collection")
+            )
         )
 
     def _is_determined(self, target: Target, variant: Variant) -> bool:

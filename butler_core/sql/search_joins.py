@@ -31,6 +31,8 @@ class AskedSearch(NamedTuple):
     tables: GroupTables
     fields: bool
     """Whether more of it is used than that it finds something."""
+    pieces: bool
+    """Whether it matters in which piece of a time a dataset is valid: its timespan is used."""
 
 
 class JoinedTime(NamedTuple):
@@ -99,7 +101,10 @@ class SearchJoiner(NamedTuple):
         search, joins = asked.search, self.joins
         rule = find_rule(search, joins.dimensions)
         fixed = {key: self.fixed[key] for key in asked.tables.keys if key in self.fixed}
-        timed = TimedSearch(self._database, asked.tables, asked.group, name, kind, search.find_first, fixed)
+        once = search.find_first and not asked.pieces
+        timed = TimedSearch(
+            self._database, asked.tables, asked.group, name, kind, search.find_first, once, fixed
+        )
         if asked.fields and kind == "calibration" and rule.kind != "element":
             time = self._time(rule, name)
             return timed.join_alone(joins, time.when), time

@@ -32,6 +32,8 @@ class Rival(NamedTuple):
     """It is a row of this."""
     conditions: Sequence[sa.ColumnElement[bool]]
     """Which row."""
+    possible: sa.ColumnElement[bool] | None = None
+    """A cheap condition without which there is none; None if there is none such."""
 
     @property
     def source(self) -> SearchSource:
@@ -126,13 +128,40 @@ class TimedSearch:
     kind: str
     """See `butler_core.sql.searches.kind_of`."""
     find_first: bool
+    once: bool
+    """Whether a dataset that is valid in several pieces of one time is wanted once."""
     fixed: Mapping[DimensionName, str]
     """Dimensions of which the query fixes the value, and the parameter that has it."""
 
     def join_data_ids(self, joins: Joins) -> None:
-        """Join the data IDs for which there is anything at any time: what else is joined may depend on them."""
-        keys = data_ids_of(self.database, self.tables, self.name, self.kind, self.fixed)
-        joins.add_datasets(keys, self.group)
+        """Join the data IDs for which there is anything at any time: what else is joined may depend on them.
+
+        As a rule records give them in the order in which rows are wanted, so that a page ends when it is full.
+        """
+        if not self._records_give_data_ids(joins.dimensions):
+            keys = data_ids_of(self.database, self.tables, self.name, self.kind, self.fixed)
+            joins.add_datasets(keys, self.group)
+            return
+        there = self._has_any(self._validity, "validity", joins)
+        if self.kind == "both":
+            there = sa.or_(there, self._has_any(self.tables.membership, "members", joins))
+        joins.conditions.append(there)
+
+    def _records_give_data_ids(self, dimensions: DimensionGroup) -> bool:
+        """Whether there are records for all values, and not many more of them than data IDs: calibrations are few."""
+        universe = self.group.universe
+        required = [universe.dimensions[name] for name in self.group.required if name in dimensions.required]
+        return all(each.has_table and each.temporal_family is None for each in required)
+
+    def _has_any(self, members: sa.Table, parameter: str, joins: Joins) -> sa.ColumnElement[bool]:
+        table, place = members.alias(), self._place(joins, None)
+        collections = self.database.inline_values(f"{self.name}_{parameter}", "int").select
+        return _exists(
+            table,
+            table.c["_type"] == place.type,
+            table.c["_collection"].in_(collections),
+            *(table.c[key] == value for key, value in place.keys.items()),
+        )
 
     def join_alone(self, joins: Joins, when: When | None) -> SearchSource:
         """Join the datasets of one CALIBRATION collection, when their time does not depend on what else is joined."""
@@ -142,16 +171,20 @@ class TimedSearch:
         joins.conditions += place.holds(validity)[:2]
         if when is not None:
             joins.conditions += overlaps(validity, when)
+        if self.once:
+            joins.conditions.append(self._is_first(joins, validity, when))
         return self._source(joins, when, validity)
 
     def restrict(self, joins: Joins, when: When | None) -> None:
         """Keep only the data IDs, and times, for which there is anything."""
         if when is None:
             return
-        found = self._calibrations_among("validity", joins, when)
-        if self.kind == "both":
-            found = sa.or_(found, self._members_among(joins))
-        joins.conditions.append(found)
+        if self.kind != "calibration":
+            joins.conditions.append(self._winner(joins, when).is_not(None))
+            return
+        validity = self._validity.alias()
+        place = self._place(joins, self._only_collection())
+        joins.conditions.append(_exists(validity, *when_valid(validity, self._validity, place, when)))
 
     def join_datasets(self, joins: Joins, when: When | None) -> SearchSource:
         """Join the datasets."""
@@ -165,7 +198,9 @@ class TimedSearch:
             collection = ranks.c.c0
         place = self._place(joins, collection)
         validity = self._validity.alias(f"{self.name}_validity")
-        valid = sa.and_(*when_valid(validity, self._validity, place, when))
+        valid = sa.and_(*when_valid(validity, self._validity, self._after(place, when), when))
+        if self.once:
+            valid = sa.and_(valid, self._is_first(joins, validity, when))
         if self.kind != "both":
             joins.add_table(validity, valid)
             return self._source(joins, when, validity)
@@ -182,6 +217,15 @@ class TimedSearch:
             end=sa.func.coalesce(validity.c["_end"], end),
         )
 
+    def _after(self, place: Place, when: When | None) -> Place:
+        """Return the same place, such that databases look there after data ID and time are known, and then by index.
+
+        They do not see how few rows are valid at a time, and may begin with all validities otherwise.
+        """
+        columns = [*place.keys.values(), *([when.begin] if when is not None and when.is_joined else [])]
+        known = [column == column for column in columns]
+        return place._replace(type=sa.case((sa.and_(sa.true(), *known), place.type)))
+
     def _source(self, joins: Joins, when: When | None, validity: sa.FromClause) -> SearchSource:
         columns = validity.c
         return SearchSource(
@@ -195,8 +239,22 @@ class TimedSearch:
     def _rival(self, joins: Joins, when: When | None, validity: sa.FromClause) -> Rival:
         other = self._validity.alias(f"{self.name}_rival")
         place = self._place(joins, validity.c["_collection"])
-        conditions = when_valid(other, self._validity, place, when)
-        return Rival(other, [*conditions, other.c["_uuid"] != validity.c["_uuid"]])
+        conditions = [
+            *when_valid(other, self._validity, place, when),
+            other.c["_uuid"] != validity.c["_uuid"],
+        ]
+        if when is None:
+            return Rival(other, conditions)
+        return Rival(other, conditions, ~_covers(validity, when))
+
+    def _is_first(self, joins: Joins, validity: sa.FromClause, when: When | None) -> sa.ColumnElement[bool]:
+        """Return whether a dataset is not valid in an earlier piece of the time already."""
+        earlier, place = self._validity.alias(), self._place(joins, validity.c["_collection"])
+        found = [earlier.c["_begin"] < validity.c["_begin"], earlier.c["_uuid"] == validity.c["_uuid"]]
+        if when is None:
+            return ~_exists(earlier, *place.holds(earlier), *found)
+        is_first = ~_exists(earlier, *place.holds(earlier), *overlaps(earlier, when), *found)
+        return sa.or_(validity.c["_begin"] <= when.begin, is_first)
 
     # -- which collection it is
 
@@ -221,23 +279,6 @@ class TimedSearch:
             .scalar_subquery()
         )
 
-    def _calibrations_among(self, parameter: str, joins: Joins, when: When) -> sa.ColumnElement[bool]:
-        table = self._validity.alias()
-        place = self._place(joins, None)
-        return _exists(table, *self._in_any(table, place, parameter), *overlaps(table, when))
-
-    def _members_among(self, joins: Joins) -> sa.ColumnElement[bool]:
-        table = self.tables.membership.alias()
-        return _exists(table, *self._in_any(table, self._place(joins, None), "members"))
-
-    def _in_any(self, table: sa.FromClause, place: Place, parameter: str) -> list[sa.ColumnElement[bool]]:
-        collections = self.database.inline_values(f"{self.name}_{parameter}", "int").select
-        return [
-            table.c["_type"] == place.type,
-            table.c["_collection"].in_(collections),
-            *(table.c[key] == value for key, value in place.keys.items()),
-        ]
-
     def _ranks(self) -> sa.FromClause:
         """Return rows (collection, rank), made once however often they are looked through."""
         rows = self.database.inline_rows(f"{self.name}_ranks", ("int", "int")).source
@@ -251,6 +292,11 @@ class TimedSearch:
     def _validity(self) -> sa.Table:
         assert self.tables.validity is not None  # a CALIBRATION collection has the type, so there is a table
         return self.tables.validity
+
+
+def _covers(validity: sa.FromClause, when: When) -> sa.ColumnElement[bool]:
+    """Return whether a validity covers all of a time, so that no other can be valid then."""
+    return sa.and_(validity.c["_begin"] <= when.begin, validity.c["_end"] >= when.end)
 
 
 def _exists(table: sa.FromClause, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

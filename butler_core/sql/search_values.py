@@ -51,7 +51,7 @@ def search_values(
     yield f"{name}_type", registered.id
     ids = [c.id for c in members if c.type is not CollectionType.CALIBRATION]
     is_timed = kind in CALIBRATION_KINDS
-    if fields:
+    if fields or is_timed:
         ranked = [(each.id, rank) for rank, each in enumerate(members)]
         for parameter in (f"{name}_ranks", f"{name}_winners"):
             rows = database.inline_rows(parameter, ("int", "int"))

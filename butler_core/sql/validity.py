@@ -26,6 +26,8 @@ class When(NamedTuple):
 
     begin: Any
     end: Any
+    is_joined: bool = False
+    """Whether the bounds are columns of what is joined."""
 
 
 class TimeRule(NamedTuple):
@@ -129,7 +131,8 @@ def time_parameters(name: str) -> When:
 
 def element_time(table: ElementTable) -> When:
     """Return the timespan of what is joined of an element."""
-    return When(*table.columns["timespan"])
+    begin, end = table.columns["timespan"]
+    return When(begin, end, is_joined=True)
 
 
 def record_time(schema: Schema, element: DimensionElementName, name: str) -> When:
