@@ -14,13 +14,14 @@ from butler_core import (
     CollectionType,
     DatasetExistence,
     DatasetRef,
+    SequenceEditMode,
     Timespan,
 )
 from butler_core.errors import AmbiguousLookupError, DataIdError, DatasetNotFoundError, InvalidInputError
 from tests.butler.conftest import INSTRUMENT
 
 _texts: list[str] = []
-BIAS = {"instrument": INSTRUMENT, "detector": 1}
+BIAS: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": 1}
 # Exposure n takes place at [1000 n, 1000 n + 500): see `populate`.
 EARLY, LATE = Timespan(None, 103_000), Timespan(103_000, None)
 
@@ -162,11 +163,11 @@ def test_a_chain_is_searched_in_order(butler: Butler, biases: tuple[DatasetRef, 
     butler.certify("newer", [late], Timespan(101_000, 101_001))
     butler.register_collection("inner", CollectionType.CHAINED)
     butler.register_collection("outer", CollectionType.CHAINED)
-    butler.edit_collection_chain("inner", ["newer"], "assign")
-    butler.edit_collection_chain("outer", ["inner", "calib"], "assign")
+    butler.edit_collection_chain("inner", ["newer"], SequenceEditMode.ASSIGN)
+    butler.edit_collection_chain("outer", ["inner", "calib"], SequenceEditMode.ASSIGN)
     assert butler.resolve_dataset("bias", BIAS, exposure=101, collections="outer").uuid == late.uuid
     assert butler.resolve_dataset("bias", BIAS, exposure=102, collections="outer").uuid == early.uuid
-    butler.edit_collection_chain("outer", ["calib", "inner"], "assign")
+    butler.edit_collection_chain("outer", ["calib", "inner"], SequenceEditMode.ASSIGN)
     assert butler.resolve_dataset("bias", BIAS, exposure=101, collections="outer").uuid == early.uuid
 
 

@@ -1,4 +1,4 @@
-"""The conformance suite of queries."""
+"""The conformance suites of queries."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from butler_core.contracts.registry import Registry
 from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
 from butler_core.testing.queries import QueryConformance
+from butler_core.testing.queries_calibrations import CalibrationConformance
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 
 
-class TestSqlite(QueryConformance):
-    """Queries of a registry in a file."""
+class _InAFile:
+    """A registry in a file."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -28,3 +29,11 @@ class TestSqlite(QueryConformance):
         registry = open_registry(config, context._replace(universe=None), [bridge])
         yield registry
         registry.close()
+
+
+class TestSqlite(_InAFile, QueryConformance):
+    """Queries of a registry in a file."""
+
+
+class TestSqliteCalibrations(_InAFile, CalibrationConformance):
+    """Calibrations in a registry in a file."""
