@@ -57,6 +57,7 @@ SHOWN = {
     "tutorial.md": '{"seeing":0.8}',
     "batches.md": "",
     "removing.md": "removedsummary",
+    "calibrations.md": "{'level':12}{'level':14}bias/morning",
 }
 """Pages whose blocks are run from top to bottom, and something that they show, without blanks."""
 
