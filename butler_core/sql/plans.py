@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from butler_core.errors import DataIdError, InvalidInputError, QueryError
 from butler_core.expressions.printer import to_text
 from butler_core.expressions.query import QueryDescription
-from butler_core.expressions.tree import Expr, is_condition, is_value, names_in
+from butler_core.expressions.tree import is_condition, names_in
 from butler_core.models.names import DimensionName
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.catalog import Catalog, RegisteredType
-from butler_core.sql.conditions import Conditions, Typed
+from butler_core.sql.conditions import Conditions
 from butler_core.sql.context import SqlContext
 from butler_core.sql.element_tables import ElementTable
 from butler_core.sql.governors import check_governors, fixed_slots
@@ -22,14 +22,14 @@ from butler_core.sql.group_tables import dimension_kind
 from butler_core.sql.joins import Joins, SubqueryJoins
 from butler_core.sql.name_resolver import NameResolver
 from butler_core.sql.paging import OrderKey
-from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget, Target
+from butler_core.sql.query_names import FieldTarget, QueryNames, RecordTarget
 from butler_core.sql.search_joins import AskedSearch, JoinedSearches, SearchJoiner
 from butler_core.sql.search_sources import CALIBRATION_KINDS, SearchSource
 from butler_core.sql.searches import GroupTables, data_id_not_in
 from butler_core.sql.selection import Selection
 from butler_core.sql.shapes import read_shape
+from butler_core.sql.sorting import Sorting
 from butler_core.sql.statement import Statement
-from butler_core.sql.validity import find_rule
 
 
 class Variant(NamedTuple):
@@ -385,67 +385,16 @@ class Plan:
         sources: Sequence[SearchSource | None],
         variant: Variant,
     ) -> list[OrderKey]:
-        keys = []
-        for term in self._query.order_by:
-            is_loose = self._check_determined(term.expression, variant)
-            value = _order_value(conditions, term.expression)
-            if not value.is_constant:
-                keys.append(OrderKey(value.sql, value.type, term.descending, value.nullable, is_loose))
-        is_timed = self.main is not None and variant.is_timed(self.main)
+        groups = [registered.dataset_type.dimensions for registered in self.types]
+        timed = {position for position in range(len(groups)) if variant.is_timed(position)}
+        sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
+        keys = sorting.keys(conditions)
         if self.main is None or not self.is_ordered:
             for name in self.result.required:
                 keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
-        if self.main is not None and (self.is_ordered or is_timed):
+        if self.main is not None and (self.is_ordered or self.main in timed):
             keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
         return keys
-
-    def _check_determined(self, tree: Expr, variant: Variant) -> bool:
-        """Refuse to sort by what a row may have many values of; return whether it may have a few.
-
-        A dataset that is found may be valid at several times, and in several collections.
-        """
-        is_loose = False
-        for name in names_in(tree):
-            if not self._is_determined(self._names[name], variant):
-                raise QueryError(
-                    f"Rows cannot be sorted by {name!r}, of which each may have several values.",
-                    remedy=f"Sort by what {{{', '.join(self.result.required)}}} fixes, or fix more with a data ID.",
-                    text=to_text(tree),
-                    position=0,
-                    valid=[],
-                )
-            is_loose = is_loose or self._is_loose(self._names[name], variant)
-        return is_loose
-
-    def _is_loose(self, target: Target, variant: Variant) -> bool:
-        return (
-            isinstance(target, FieldTarget)
-            and variant.is_timed(target.search)
-            and target.name
-            in (
-                ("timespan",)
-                if self._query.searches[target.search].find_first
-                else ("timespan", "collection")
-            )
-        )
-
-    def _is_determined(self, target: Target, variant: Variant) -> bool:
-        known = {*self.result.names, *(name for name, _ in self._query.data_id)}
-        if isinstance(target, DimensionTarget):
-            return target.name in self.universe.conform(known & set(self.dimensions.names)).names
-        if isinstance(target, FieldTarget):
-            if target.search == self.main:
-                return True
-            search = self._query.searches[target.search]
-            needed = set(self.types[target.search].dataset_type.dimensions.required)
-            if variant.is_timed(target.search):
-                rule = find_rule(search, self.dimensions)
-                if rule.kind == "element":
-                    needed |= set(self.universe.elements[rule.element].required)
-            return search.find_first and needed <= known
-        if isinstance(target, RecordTarget):
-            return not target.table.key
-        return set(self.universe.elements[target.element].required) <= known
 
 
 def _find_main(query: QueryDescription) -> int | None:
@@ -471,17 +420,3 @@ def _find_element(context: SqlContext, query: QueryDescription) -> ElementTable 
             remedy="Ask for its data IDs: its values are those that other records name.",
         )
     return table
-
-
-def _order_value(conditions: Conditions, tree: Expr) -> Typed:
-    value = conditions.value(tree) if is_value(tree) else Typed("bool", conditions.condition(tree))  # type: ignore[arg-type]
-    if value.type in ("timespan", "region", "null"):
-        text = to_text(tree)
-        raise QueryError(
-            f"Rows cannot be sorted by {text!r}, which is of type {value.type}.",
-            remedy=f"Sort by {text}.begin." if value.type == "timespan" else "Sort by something else.",
-            text=text,
-            position=0,
-            valid=[],
-        )
-    return value
