@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import AmbiguousLookupError, ButlerError, InvalidInputError
-from butler_core.expressions.query import QueryDescription
+from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DimensionElementName, DimensionName
 from butler_core.models.opaque import StoredRecords
@@ -88,19 +88,7 @@ def _look_up_alone(context: SqlContext, query: QueryDescription) -> QueryPage | 
 
 def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hashable:
     """Return what all queries have in common that one plan serves, and add the values of conditions."""
-    searches = tuple(
-        [
-            (
-                search.dataset_type,
-                search.find_first,
-                catalog.get_dataset_type(search.dataset_type).group_id,
-                search.temporal_join,
-                search.timespan is not None,
-                tuple([name for name, _ in search.time_of]),
-            )
-            for search in query.searches
-        ]
-    )
+    searches = tuple([_search_shape(search, catalog) for search in query.searches])
     where: Hashable = None
     if query.where is not None:
         where = read_shape(query.where, values)
@@ -112,6 +100,20 @@ def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hash
     return (
         "plan", query.kind, query.dimensions, query.dataset_type, query.element, searches, names, is_some, where, order
     )  # fmt: skip
+
+
+def _search_shape(search: DatasetSearch, catalog: Catalog) -> Hashable:
+    registered = catalog.get_dataset_type(search.dataset_type)
+    return (
+        search.dataset_type,
+        registered.id,
+        registered.group_id,
+        registered.dataset_type.is_calibration,
+        search.find_first,
+        search.temporal_join,
+        search.timespan is not None,
+        tuple([name for name, _ in search.time_of]),
+    )
 
 
 class _Execution:

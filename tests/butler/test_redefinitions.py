@@ -53,3 +53,16 @@ def test_a_registration_that_was_rolled_back_leaves_nothing_behind(root: Path, b
             ref = each.put({"a": 1}, "good", dict(data_id), run=run)
             assert butler.get(ref) == other.get(ref) == {"a": 1}
             assert list(butler.query_datasets("good", run)) == [ref]
+
+
+def test_a_dataset_type_that_is_registered_again_is_found(butler: Butler) -> None:
+    """What was compiled for the first one of this name is not used for the second."""
+    data_id: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": 1}
+    for n in range(2):
+        butler.register_dataset_type("note", ["instrument", "detector"], "StructuredDataDict")
+        ref = butler.put({"n": n}, "note", data_id)
+        assert butler.get("note", data_id) == {"n": n}
+        assert list(butler.query_datasets("note", RUN)) == [ref]
+        with butler.removal() as removal:
+            removal.include_datasets([ref])
+        butler.remove_dataset_type("note")
