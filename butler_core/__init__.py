@@ -8,7 +8,6 @@ from importlib import import_module
 _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
     "batching.helper": ("BatchHelper",),
     "butler": ("Butler",),
-    "collection_queries": ("CollectionQuery", "DatasetTypeQuery"),
     "datastore_butler": ("DatastoreButler",),
     "expressions.columns": ("Expression", "columns"),
     "expressions.query": ("QueryDescription",),
@@ -45,6 +44,7 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
     "models.export": ("RawBatchExport",),
     "models.file_dataset": ("FileDataset",),
     "models.journal": ("WriterIdentity",),
+    "models.overlap_policy": ("OverlapJoinPolicy",),
     "models.opaque": ("OpaqueTableBatch", "OpaqueTableKeyBatch"),
     "models.record": ("DimensionRecord",),
     "models.reports": (
@@ -59,14 +59,13 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
     "models.storage_class": ("StorageClass",),
     "models.timespan": ("Timespan",),
     "models.universe": ("DimensionElement", "DimensionGroup", "DimensionUniverse"),
-    "queries": (
-        "DataCoordinateQueryAdapter",
-        "DatasetQueryAdapter",
-        "DatasetQueryChain",
-        "DimensionRecordQueryAdapter",
-        "QueryAdapter",
-        "QueryBase",
-    ),
+    "queries.base": ("QueryAdapter", "QueryBase"),
+    "queries.chain": ("DatasetQueryChain",),
+    "queries.collections": ("CollectionQuery", "DatasetTypeQuery"),
+    "queries.data_ids": ("DataCoordinateQueryAdapter",),
+    "queries.datasets": ("DatasetQueryAdapter",),
+    "queries.query": ("Query",),
+    "queries.records": ("DimensionRecordQueryAdapter",),
     "removal": ("RemovalHelper",),
     "version": ("__version__",),
 }

@@ -2,7 +2,6 @@
 
 from butler_core.batching.helper import BatchHelper
 from butler_core.butler import Butler
-from butler_core.collection_queries import CollectionQuery, DatasetTypeQuery
 from butler_core.datastore_butler import DatastoreButler
 from butler_core.expressions.columns import Expression, columns
 from butler_core.expressions.query import QueryDescription
@@ -40,6 +39,7 @@ from butler_core.models.export import RawBatchExport
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import WriterIdentity
 from butler_core.models.opaque import OpaqueTableBatch, OpaqueTableKeyBatch
+from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.record import DimensionRecord
 from butler_core.models.reports import (
     JournalInfo,
@@ -53,14 +53,13 @@ from butler_core.models.results import DatasetExistence, GetResult, SyncResult, 
 from butler_core.models.storage_class import StorageClass
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionElement, DimensionGroup, DimensionUniverse
-from butler_core.queries import (
-    DataCoordinateQueryAdapter,
-    DatasetQueryAdapter,
-    DatasetQueryChain,
-    DimensionRecordQueryAdapter,
-    QueryAdapter,
-    QueryBase,
-)
+from butler_core.queries.base import QueryAdapter, QueryBase
+from butler_core.queries.chain import DatasetQueryChain
+from butler_core.queries.collections import CollectionQuery, DatasetTypeQuery
+from butler_core.queries.data_ids import DataCoordinateQueryAdapter
+from butler_core.queries.datasets import DatasetQueryAdapter
+from butler_core.queries.query import Query
+from butler_core.queries.records import DimensionRecordQueryAdapter
 from butler_core.removal import RemovalHelper
 from butler_core.version import __version__
 
@@ -106,7 +105,9 @@ __all__ = [
     "LimitedButler",
     "OpaqueTableBatch",
     "OpaqueTableKeyBatch",
+    "OverlapJoinPolicy",
     "Precondition",
+    "Query",
     "QueryAdapter",
     "QueryBase",
     "QueryDescription",

@@ -39,7 +39,7 @@ from butler_core.models.names import (
     UriExpression,
 )
 from butler_core.models.record import DimensionRecord
-from butler_core.queries import DatasetTypePattern
+from butler_core.queries.matching import DatasetTypePattern
 
 DatasetTypeLike: TypeAlias = DatasetType | DatasetTypeName
 DimensionData: TypeAlias = DimensionRecord | Mapping[ColumnName, Any]

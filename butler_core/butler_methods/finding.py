@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from butler_core.aliases import DatasetTypeLike
 from butler_core.butler_methods.opening import Opening
-from butler_core.client_cache import is_glob
-from butler_core.collection_queries import (
-    CollectionQuery,
-    DatasetTypeQuery,
-    query_collections,
-    query_dataset_types,
-)
 from butler_core.errors import (
     InvalidInputError,
 )
+from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.where import Where
 from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import DataId
@@ -35,22 +30,31 @@ from butler_core.models.names import (
     DimensionName,
 )
 from butler_core.models.timespan import Timespan
-from butler_core.queries import (
-    Constraints,
-    DataCoordinateQueryAdapter,
-    DatasetQueryAdapter,
-    DatasetQueryChain,
-    DatasetTypePattern,
-    DimensionRecordQueryAdapter,
-    Services,
-    match_search,
+from butler_core.queries.chain import DatasetQueryChain
+from butler_core.queries.collections import (
+    CollectionQuery,
+    DatasetTypeQuery,
+    query_collections,
+    query_dataset_types,
 )
+from butler_core.queries.data_ids import DataCoordinateQueryAdapter
+from butler_core.queries.matching import DatasetTypePattern
+from butler_core.queries.query import Query
+from butler_core.queries.records import DimensionRecordQueryAdapter
+from butler_core.queries.services import Services
 
 
 class Finding(Opening):
     """Methods that find."""
 
     # -- finding
+
+    def query(self, description: QueryDescription | None = None) -> Query:
+        """Return an empty query to build on, or the one that a description (`Query.description`) stands for."""
+        services = self._query_services()
+        if description is None:
+            return Query(services)
+        return Query._from_description(services, description)
 
     def query_datasets(
         self,
@@ -89,23 +93,10 @@ class Finding(Opening):
         QueryError
             For a mistake in ``where``: it shows the place, and the names that would do.
         """
-        services = self._query_services()
-        constraints = Constraints(uuids=None if uuid is None else frozenset([uuid]))
-        constraints = constraints.with_condition(self.dimensions, where, data_id, bind, kwargs)
-        single = isinstance(dataset_type, (str, DatasetType)) and not (
-            isinstance(dataset_type, str) and is_glob(dataset_type)
-        )
-        if single:
-            types: tuple[DatasetType, ...] = (self._resolver.dataset_type(dataset_type),)  # type: ignore[arg-type]
-        else:
-            types = self._cache.refresh().match_dataset_types(dataset_type)
-        if collections is not None:
-            match_search(
-                self._cache.current(), self._defaults, collections, find_first
-            ) if find_first else None
-        return DatasetQueryChain(
-            {t.name: DatasetQueryAdapter(services, constraints, t, collections, find_first) for t in types}
-        )
+        query = self.query().where(where, data_id, None, bind, **kwargs)
+        if uuid is not None:
+            query = query._but(replace(query._specification, uuids=frozenset([uuid])))
+        return query.datasets(dataset_type, collections, find_first=find_first)
 
     def query_data_ids(
         self,
@@ -117,10 +108,7 @@ class Finding(Opening):
         **kwargs: DataIdValue,
     ) -> DataCoordinateQueryAdapter:
         """Find the data IDs that the dimension records allow, whether or not datasets exist."""
-        services = self._query_services()
-        group = self.dimensions.conform(dimensions)
-        constraints = Constraints().with_condition(self.dimensions, where, data_id, bind, kwargs)
-        return DataCoordinateQueryAdapter(services, constraints, group)
+        return self.query().where(where, data_id, None, bind, **kwargs).data_ids(dimensions)
 
     def query_dimension_records(
         self,
@@ -132,9 +120,7 @@ class Finding(Opening):
         **kwargs: DataIdValue,
     ) -> DimensionRecordQueryAdapter:
         """Find the records of one element."""
-        services = self._query_services()
-        constraints = Constraints().with_condition(self.dimensions, where, data_id, bind, kwargs)
-        return DimensionRecordQueryAdapter(services, constraints, element)
+        return self.query().where(where, data_id, None, bind, **kwargs).dimension_records(element)
 
     def query_collections(
         self,

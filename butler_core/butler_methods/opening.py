@@ -26,7 +26,7 @@ from butler_core.models.names import (
 )
 from butler_core.models.reports import RepositoryInfo
 from butler_core.models.storage_class import StorageClass
-from butler_core.queries import Services
+from butler_core.queries.services import Services
 from butler_core.resolution import Defaults, Resolver
 from butler_core.transactions import Transactions
 
@@ -105,7 +105,8 @@ class Opening(DatastoreButler):
         data_id = DataCoordinate.standardize({**inferred, **values}, universe=self.dimensions)
         self._defaults = Defaults(names, run, data_id)
         self._resolver = Resolver(self._registry, self._cache, self.dimensions, self._defaults)
-        self._services = Services(self._registry, self._cache, self.dimensions, self._defaults)
+        tables = tuple(self._datastore.bridge.tables.values())
+        self._services = Services(self._registry, self._cache, self.dimensions, self._defaults, tables)
 
     def _infer_governors(self, names: Sequence[CollectionName]) -> dict[str, DataIdValue]:
         """Take those governors of which the collections hold just one value."""

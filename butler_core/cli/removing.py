@@ -16,7 +16,7 @@ from butler_core.client_cache import is_glob
 from butler_core.errors import InUseError, InvalidInputError
 from butler_core.models.collection import CollectionType
 from butler_core.models.names import CollectionName
-from butler_core.queries import DatasetQueryChain
+from butler_core.queries.chain import DatasetQueryChain
 from butler_core.removal import RemovalHelper
 
 Command = Callable[..., Any]

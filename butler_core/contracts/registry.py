@@ -44,6 +44,8 @@ class QueryPage(NamedTuple):
     """If asked for: the records behind the page's data IDs, each once, values in the order of `RecordShape.names`."""
     datastore_records: StoredRecords | None = None
     """If asked for: of the page's datasets."""
+    types: tuple[str, ...] = ()
+    """For ``rows``: the type of each column, as of a column of a universe; a timespan is a `Timespan`, a region its bytes."""
 
 
 class Expansion(NamedTuple):
@@ -108,14 +110,6 @@ class Registry(ABC):
         self, query: QueryDescription, *, page: str | None = None, page_size: int | None = None
     ) -> QueryPage:
         """Run one page of a query in its own short transaction; counts and plans come as one row."""
-
-    @abstractmethod
-    def materialize(self, query: QueryDescription) -> QueryDescription:
-        """Store a query's result, or its uploads, in a temporary table; the answer reads from it."""
-
-    @abstractmethod
-    def release(self, queries: Iterable[QueryDescription]) -> None:
-        """Drop what `materialize` made."""
 
     @abstractmethod
     def apply_batch(self, batch: RawBatch) -> BatchResults:

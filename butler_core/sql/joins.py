@@ -64,6 +64,10 @@ class Joins:
         self._add(table, self._match({name: table.c[name] for name in group.required}))
         self._keys.append(frozenset(group.required))
 
+    def add_rows(self, table: sa.FromClause, names: Iterable[DimensionName]) -> None:
+        """Join rows with the values of some dimensions as columns, of which nobody says whether they exist."""
+        self._add(table, self._match({name: table.c[name] for name in names}))
+
     def add_table(self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False) -> None:
         """Join any other table."""
         self._add(table, [on], is_outer=is_outer)

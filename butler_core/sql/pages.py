@@ -198,6 +198,8 @@ class PageReader:
             self._source.check(compiled, rows)
         if not is_named:
             rows = self._named(branch, compiled, rows)
+        if compiled.tail:
+            return [row[:width] + tuple([row[place] for place in compiled.tail]) for row in rows]
         if rows and len(rows[0]) != width:
             return [row[:width] for row in rows]
         return rows

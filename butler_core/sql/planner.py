@@ -29,11 +29,13 @@ from butler_core.sql.paging import (
 )
 from butler_core.sql.plans import Compiled, Plan, Variant
 from butler_core.sql.query_lookups import answer_lookup, first_ambiguous_error, may_be_lookup
+from butler_core.sql.row_values import make_rows
 from butler_core.sql.search_sources import CALIBRATION_KINDS
 from butler_core.sql.search_values import search_values
 from butler_core.sql.searches import Branch, branches, find_members, kind_of, prune
 from butler_core.sql.shapes import read_shape
 from butler_core.sql.statement import Statement
+from butler_core.sql.uploads import upload_values
 
 
 def execute_query(
@@ -97,8 +99,12 @@ def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hash
         order = tuple([(read_shape(term.expression, values), term.descending) for term in query.order_by])
     names = tuple([name for name, _ in query.data_id])
     is_some = query.uuids is not None
+    uploads = tuple([(upload.dimensions, upload.dataset_types) for upload in query.uploads])
+    joined = (query.joined_dimensions, query.overlap_policy, query.spatial_joins, query.temporal_joins)
+    rows = (query.columns, query.unique, query.exact, query.sort_values)
     return (
-        "plan", query.kind, query.dimensions, query.dataset_type, query.element, searches, names, is_some, where, order
+        "plan", query.kind, query.dimensions, query.dataset_type, query.element, searches, names, is_some, where, order,
+        uploads, joined, rows
     )  # fmt: skip
 
 
@@ -166,7 +172,8 @@ class _Execution:
             self._members = [
                 prune(catalog, types[n], members, fixed) for n, members in enumerate(self._members)
             ]
-        self._is_empty = not all(self._members) or self._query.limit == 0
+        nothing = self._query.limit == 0 or not all(upload.length for upload in self._query.uploads)
+        self._is_empty = nothing or not all(self._members)
 
     def _branches(self) -> Sequence[Branch | None]:
         """Return the parts of the search for the datasets that are asked for; of other queries, the one part.
@@ -220,6 +227,7 @@ class _Execution:
             )
             values.update(found)
         database = self._context.database
+        values.update(upload_values(database, self._context.universe, self._query.uploads))
         if self._query.uuids is not None:
             uuids = database.inline_values("uuids", "uuid")
             values["uuids"] = uuids.bind(database.uuid_to_value(uuid.bytes) for uuid in self._query.uuids)
@@ -319,7 +327,7 @@ class _Execution:
         self._prune()
         self._check()
         match query.answer:
-            case "count":
+            case "count" | "fetched_count":
                 return self._single(("count",), (self._total(),))
             case "any":
                 return self._single(("any",), (bool(self._any()),))
@@ -337,7 +345,7 @@ class _Execution:
                 "UUIDs belong to datasets, and the query asks for none.",
                 remedy="Ask for datasets, or for rows.",
             )
-        if self._is_empty and (self._query.where is not None or self._query.order_by):
+        if self._is_empty and (self._query.where is not None or self._query.order_by or self._query.columns):
             branch = None if self.plan.main is None else ("run", "", False)
             names = tuple("" if n == self.plan.main else "several" for n in range(len(self._members)))
             self.plan.get(Variant(branch, names))
@@ -379,6 +387,8 @@ class _Execution:
         query, plan = self._query, self.plan
         if plan.element is not None:
             rows = plan.element.values(rows)
+        if query.kind == "rows":
+            rows = make_rows(rows, plan.types_of_columns)
         if query.answer == "uuids":
             return QueryPage(("uuid",), [row[:1] for row in rows], next_page, self.catalog.generation)
         return QueryPage(
@@ -388,6 +398,7 @@ class _Execution:
             self.catalog.generation,
             self._dimension_records(rows) if query.dimension_records else {},
             self._datastore_records(rows) if query.datastore_records and records is None else records,
+            plan.types_of_columns,
         )
 
     def look_up(self) -> QueryPage | None:

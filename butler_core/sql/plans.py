@@ -23,6 +23,7 @@ from butler_core.sql.joins import Joins, SubqueryJoins
 from butler_core.sql.name_resolver import NameResolver
 from butler_core.sql.paging import OrderKey
 from butler_core.sql.query_names import FieldTarget, QueryNames, RecordTarget
+from butler_core.sql.row_values import cell_keys, cells_of
 from butler_core.sql.search_joins import AskedSearch, JoinedSearches, SearchJoiner
 from butler_core.sql.search_sources import CALIBRATION_KINDS, SearchSource
 from butler_core.sql.searches import GroupTables, data_id_not_in
@@ -30,6 +31,7 @@ from butler_core.sql.selection import Selection
 from butler_core.sql.shapes import read_shape
 from butler_core.sql.sorting import Sorting
 from butler_core.sql.statement import Statement
+from butler_core.sql.uploads import join_uploads, match_uuids
 
 
 class Variant(NamedTuple):
@@ -63,6 +65,8 @@ class Compiled(NamedTuple):
     descending: tuple[bool, ...]
     flags: tuple[tuple[int, int], ...]
     """For each search that may be ambiguous: its position, and where a row of the answer says whether it is."""
+    tail: tuple[int, ...] = ()
+    """Where the values that rows are sorted by are, if these are wanted too."""
 
 
 class Plan:
@@ -86,7 +90,7 @@ class Plan:
     def __init__(self, context: SqlContext, catalog: Catalog, query: QueryDescription) -> None:
         self._context = context
         # The plan outlives the query by far, so it does not keep what may be many values.
-        self._query = query if query.uuids is None else query.model_copy(update={"uuids": frozenset()})
+        self._query = _without_rows(query)
         self.universe = context.universe
         self.types: list[RegisteredType] = [catalog.get_dataset_type(s.dataset_type) for s in query.searches]
         """Of the searches."""
@@ -145,7 +149,9 @@ class Plan:
         groups = [registered.dataset_type.dimensions for registered in self.types]
         names = QueryNames(
             self.universe,
-            self.universe.conform({*self.result, *query.dimensions, *fixed}).union(*groups),
+            self.universe.conform(
+                {*self.result, *query.dimensions, *query.joined_dimensions, *self._uploaded, *fixed}
+            ).union(*groups),
             [search.dataset_type for search in query.searches],
             {position for position, each in enumerate(self.types) if each.dataset_type.is_calibration},
             [table for bridge in self._context.bridges for table in bridge.tables.values()],
@@ -159,7 +165,11 @@ class Plan:
         trees = [term.expression for term in self._query.order_by]
         if self._query.where is not None:
             trees.insert(0, self._query.where)
-        return [name for tree in trees for name in names_in(tree)]
+        return [*(name for tree in trees for name in names_in(tree)), *self._query.columns]
+
+    @property
+    def _uploaded(self) -> list[DimensionName]:
+        return [name for upload in self._query.uploads for name in upload.dimensions]
 
     def _check_governors(self) -> list[tuple[DimensionName, int]]:
         query = self._query
@@ -174,7 +184,7 @@ class Plan:
                 position=0,
                 valid=[],
             )
-        given = [name for name, _ in query.data_id]
+        given = [*(name for name, _ in query.data_id), *self._uploaded]
         check_governors(self.universe, query.where, query.where_text, self._names, given)
         return fixed_slots(query.where, self._names, self.universe, self._slots)
 
@@ -186,6 +196,7 @@ class Plan:
             and query.searches[0].find_first
             and query.where is None
             and query.uuids is None
+            and not query.uploads
             and not query.order_by
             and self.dimensions is self.result
             and set(self.result.required).issuperset(name for name, _ in query.data_id)
@@ -205,7 +216,18 @@ class Plan:
             return ("uuid", "run", *self.result.required)
         if self.element is not None:
             return self.element.shape.names
+        if self._query.kind == "rows":
+            return self._query.columns
         return self.result.required + self.result.implied
+
+    @property
+    def types_of_columns(self) -> tuple[str, ...]:
+        """For ``rows``: the type of each column."""
+        return tuple(self._names.type_of(name) for name in self._query.columns)
+
+    @property
+    def _sorted_by(self) -> int:
+        return sum(1 for term in self._query.order_by if names_in(term.expression))
 
     # -- statements
 
@@ -228,8 +250,12 @@ class Plan:
     def _compile(self, variant: Variant) -> Compiled:
         joins = Joins(self._context.schema, self.dimensions)
         fixed = {name: f"id{position}" for position, (name, _) in enumerate(self._query.data_id)}
+        database, uploads = self._context.database, self._query.uploads
+        uploaded = join_uploads(database, self.universe, joins, uploads)
         joiner = SearchJoiner(self._context.schema, joins, variant.branch, variant.kinds, fixed)
         parts = joiner.join(self._asked())
+        names = [search.dataset_type for search in self._query.searches]
+        joins.conditions += match_uuids(uploads, uploaded, names, parts.sources)
         selection = self._select(variant, joins, parts)
         width = selection.width
         key_positions: tuple[int, ...] | None = selection.key_positions
@@ -247,6 +273,7 @@ class Plan:
             tuple(key.type for key in selection.keys),
             tuple(key.descending for key in selection.keys),
             tuple(zip(ambiguous, selection.flag_positions, strict=False)),
+            selection.key_positions[: self._sorted_by] if self._query.sort_values else (),
         )
 
     def _asked(self) -> list[AskedSearch]:
@@ -267,11 +294,13 @@ class Plan:
         sources = parts.sources
         if self.element is not None:
             joins.add_element(self.element.element.name, is_main=True)
-        joins.complete([registered.dataset_type.dimensions for registered in self.types])
+        uploads = [self.universe.conform(upload.dimensions) for upload in self._query.uploads]
+        joins.complete([*(registered.dataset_type.dimensions for registered in self.types), *uploads])
         schema = self._context.schema
         resolver = NameResolver(schema, self.universe, self._names, joins, sources)
         conditions = Conditions(self._context.database, resolver.get, self._slots, self._query.where_text)
-        columns = self._output(joins, sources)
+        values = [resolver.get(name) for name in self._query.columns]
+        columns = self._output(joins, sources) if self._query.kind != "rows" else cells_of(values)
         if self._query.where is not None:
             joins.conditions.append(conditions.condition(self._query.where))  # type: ignore[arg-type]
         for position, (name, _) in enumerate(self._query.data_id):
@@ -285,6 +314,12 @@ class Plan:
             return self._ambiguous(joins, parts, variant.ambiguous)
         keys = self._order(joins, conditions, sources, variant)
         distinct = resolver.multiplies or self._multiplies(variant)
+        if self._query.kind == "rows":
+            if distinct and (self._query.unique or resolver.multiplies):
+                keys += cell_keys(values, columns)
+            else:
+                distinct = False
+                keys += self._part_keys(joins, sources)
         flags = [
             self._has_rival(joins, sources, position)
             for position, source in enumerate(sources)
@@ -333,7 +368,9 @@ class Plan:
 
     def uses_fields(self, position: int) -> bool:
         """Whether the query uses more of a search than that it found something."""
-        return self._uses(position, self._mentioned())
+        name = self._query.searches[position].dataset_type
+        is_uploaded = any(name in upload.dataset_types for upload in self._query.uploads)
+        return is_uploaded or self._uses(position, self._mentioned())
 
     def _uses(self, position: int, names: Iterable[str]) -> bool:
         targets = [self._names[name] for name in names]
@@ -389,12 +426,28 @@ class Plan:
         timed = {position for position in range(len(groups)) if variant.is_timed(position)}
         sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
         keys = sorting.keys(conditions)
-        if self.main is None or not self.is_ordered:
+        if self._query.kind != "rows" and (self.main is None or not self.is_ordered):
             for name in self.result.required:
                 keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
         if self.main is not None and (self.is_ordered or self.main in timed):
             keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
         return keys
+
+    def _part_keys(self, joins: Joins, sources: Sequence[SearchSource | None]) -> list[OrderKey]:
+        """Return keys for rows that each come of one combination of what is joined."""
+        group = self.dimensions
+        keys = [OrderKey(joins.column(name), dimension_kind(group, name)) for name in group.required]
+        return keys + [OrderKey(source.uuid, "uuid") for source in sources if source is not None]
+
+
+def _without_rows(query: QueryDescription) -> QueryDescription:
+    """Return a query without what may be many values."""
+    if query.uuids is not None:
+        query = query.model_copy(update={"uuids": frozenset()})
+    if query.uploads:
+        bare = [upload.model_copy(update={"data_ids": (), "uuids": ()}) for upload in query.uploads]
+        query = query.model_copy(update={"uploads": tuple(bare)})
+    return query
 
 
 def _find_main(query: QueryDescription) -> int | None:

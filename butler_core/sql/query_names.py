@@ -128,6 +128,23 @@ class QueryNames:
     def __getitem__(self, name: str) -> Target:
         return self._targets[name]
 
+    def type_of(self, name: str) -> str:
+        """Return the type of what a name stands for, as of a column of a universe."""
+        target = self._targets[name]
+        if isinstance(target, DimensionTarget):
+            key = self._universe.dimensions[target.name].primary_key
+            assert key is not None  # every dimension has one
+            return key.type
+        if isinstance(target, RecordTarget):
+            return next(column.type for column in target.table.columns if column.name == target.name)
+        if target.bound:
+            return "time"
+        return (
+            {**DATASET_FIELDS, "timespan": "timespan"}[target.name]
+            if isinstance(target, FieldTarget)
+            else target.info.type
+        )
+
     # -- looking up
 
     def _find_qualified(self, name: str) -> Target | None:

@@ -15,7 +15,6 @@ from butler_core.contracts.registry import (
     RegistryInfo,
     RegistrySnapshot,
 )
-from butler_core.errors import IncompatibleError
 from butler_core.expressions.query import QueryDescription
 from butler_core.models.batch import BatchResults, DatasetTypeRegistration, RawBatch
 from butler_core.models.collection import CollectionInfo
@@ -105,16 +104,6 @@ class SqlRegistry(Registry):
     ) -> QueryPage:
         """Run one page of a query in its own short transaction."""
         return execute_query(self._context, query, page, page_size)
-
-    def materialize(self, query: QueryDescription) -> QueryDescription:
-        """Refuse: `IncompatibleError`."""
-        raise IncompatibleError(
-            f"{self._context.database.location} keeps no temporary tables between calls.",
-            remedy="Run the query, and keep its rows: query.run().",
-        )
-
-    def release(self, queries: Iterable[QueryDescription]) -> None:
-        """Do nothing, since `materialize` makes nothing."""
 
     def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
         """Return collections, dataset types and governor values; None if still at ``known_generation``."""

@@ -50,6 +50,8 @@ class Sorting(NamedTuple):
         """Refuse to sort by what a row may have many values of; return whether it may have a few."""
         is_loose = False
         for name in names_in(tree):
+            if name in self.query.columns:  # each row has just the one that it shows
+                continue
             if not self._is_determined(self.names[name]):
                 raise QueryError(
                     f"Rows cannot be sorted by {name!r}, of which each may have several values.",

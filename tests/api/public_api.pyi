@@ -19,6 +19,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from butler_core.aliases import (
+    ArrowTable,
     ArtifactName,
     CollectionDocumentation,
     CollectionName,
@@ -52,7 +53,7 @@ from butler_core.aliases import (
     UriExpression,
     Where,
 )
-from butler_core.expressions.query import DatasetSearch, OrderTerm
+from butler_core.expressions.query import DatasetSearch, OrderTerm, Upload
 from butler_core.expressions.tree import Expr
 from butler_core.models.columns import ColumnType
 from butler_core.models.dataset_ref import new_uuid
@@ -277,21 +278,36 @@ class RepositoryConfig(BaseModel):
     durability: Durability = "power-loss"
     allow_pickle: bool = False
 
+class OverlapJoinPolicy(enum.Enum):
+    FINE = "fine"
+    COARSE = "coarse"
+    REQUIRE_MANUAL = "require-manual"
+    CARTESIAN = "cartesian"
+
 class QueryDescription(BaseModel):
     version: Literal[1] = 1
-    kind: Literal["datasets", "data_ids", "records"]
-    answer: Literal["rows", "uuids", "count", "any", "plan"] = "rows"
+    kind: Literal["datasets", "data_ids", "records", "rows"]
+    answer: Literal["rows", "uuids", "count", "fetched_count", "any", "plan"] = "rows"
     dimensions: tuple[DimensionName, ...]
+    joined_dimensions: tuple[DimensionName, ...] = ()
+    overlap_policy: OverlapJoinPolicy = OverlapJoinPolicy.FINE
+    spatial_joins: tuple[tuple[DimensionElementName, DimensionElementName], ...] = ()
+    temporal_joins: tuple[tuple[DimensionElementName, DimensionElementName], ...] = ()
+    columns: tuple[ColumnName, ...] = ()
+    unique: bool = True
     dataset_type: DatasetTypeName | None = None
     element: DimensionElementName | None = None
     searches: tuple[DatasetSearch, ...] = ()
     data_id: tuple[tuple[DimensionName, DataIdValue], ...] = ()
     uuids: frozenset[UUID] | None = None
+    uploads: tuple[Upload, ...] = ()
     where: Expr | None = None
     where_text: str = ""
     order_by: tuple[OrderTerm, ...] = ()
     offset: int = 0
     limit: int | None = None
+    exact: bool = True
+    sort_values: bool = False
     dimension_records: bool = False
     datastore_records: bool = False
 
@@ -359,10 +375,71 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
     def __iter__(self) -> Iterator[_T_co]: ...
     def sorted(self, order_by: OrderBy) -> Self: ...
     def sliced(self, start: int = 0, stop: int | None = None) -> Self: ...
-    def count(self) -> int: ...
-    def any(self) -> bool: ...
-    def explain_no_results(self) -> list[str]: ...
+    def run(self) -> Self: ...
+    def count(self, *, exact: bool = True, discard: bool = False) -> int: ...
+    def any(self, *, execute: bool = True, exact: bool = True) -> bool: ...
+    def explain_no_results(self, *, execute: bool = True) -> list[str]: ...
     def explain(self) -> str: ...
+    def to_arrow(self) -> ArrowTable: ...
+
+class Query(QueryBase[Mapping[ColumnName, Any]]):
+    description: QueryDescription
+    dimensions: DimensionGroup
+    has_dimension_record_columns: bool | DimensionElementName
+    has_datastore_record_columns: bool | DatasetTypeName
+    def available_columns(self) -> Sequence[ColumnInfo]: ...
+    def join_datasets(
+        self,
+        dataset_type: DatasetTypeLike,
+        collections: CollectionPattern = None,
+        *,
+        find_first: bool = True,
+        columns: Iterable[ColumnName] = ("uuid", "run"),
+        temporal_join: OverlapJoinPolicy | DimensionElementName = OverlapJoinPolicy.FINE,
+    ) -> Query: ...
+    def join_dimensions(
+        self,
+        dimensions: Iterable[DimensionName],
+        spatial_joins: Iterable[tuple[DimensionElementName, DimensionElementName]] = (),
+        temporal_joins: Iterable[tuple[DimensionElementName | DatasetTypeName, DimensionElementName]] = (),
+        overlap_policy: OverlapJoinPolicy = OverlapJoinPolicy.FINE,
+    ) -> Query: ...
+    def join_external_data_ids(
+        self, dimensions: DimensionGroup | Iterable[DimensionName], data_ids: Iterable[DataId]
+    ) -> Query: ...
+    def join_external_uuids(self, dataset_type: DatasetTypeLike, uuids: Iterable[UUID]) -> Query: ...
+    def where(
+        self,
+        expression: Where = "",
+        data_id: DataId | None = None,
+        uuid: tuple[DatasetTypeLike, UUID] | None = None,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> Query: ...
+    def projected(
+        self,
+        dimensions: Iterable[DimensionName] | None = None,
+        unique: bool = True,
+        columns: Iterable[ColumnName] | None = None,
+        drop_postprocessing: bool = False,
+        keep_record_columns: bool = True,
+    ) -> Query: ...
+    def with_dimension_record_columns(self, element: DimensionElementName | None = None) -> Query: ...
+    def with_datastore_record_columns(self, dataset_type_name: DatasetTypeName | None = None) -> Query: ...
+    def materialized(self) -> Query: ...
+    def datasets(
+        self,
+        dataset_type: DatasetTypePattern,
+        collections: CollectionPattern = None,
+        *,
+        find_first: bool = True,
+    ) -> DatasetQueryChain: ...
+    def data_ids(
+        self, dimensions: Iterable[DimensionName] | DimensionName | None = None
+    ) -> DataCoordinateQueryAdapter: ...
+    def dimension_records(self, element: DimensionElementName) -> DimensionRecordQueryAdapter: ...
+    def collections(self, pattern: CollectionPattern = ...) -> CollectionQuery: ...
+    def dataset_types(self, pattern: DatasetTypePattern = ...) -> DatasetTypeQuery: ...
 
 class QueryAdapter(QueryBase[_T_co]):
     def where(
@@ -375,6 +452,7 @@ class QueryAdapter(QueryBase[_T_co]):
     ) -> Self: ...
 
 class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
+    query: Query
     dataset_type: DatasetType
 
     def expanded(self) -> Self: ...
@@ -383,15 +461,18 @@ class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
 class DatasetQueryChain(QueryAdapter[DatasetRef]):
     by_dataset_type: Mapping[DatasetTypeName, DatasetQueryAdapter]
 
+    query: Any
     def expanded(self) -> Self: ...
     def uuids(self) -> Iterable[UUID]: ...
 
 class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
+    query: Query
     dimensions: DimensionGroup
 
     def expanded(self) -> Self: ...
 
 class DimensionRecordQueryAdapter(QueryAdapter[DimensionRecord]):
+    query: Query
     element: DimensionElementName
 
 class CollectionInfo(NamedTuple):
@@ -898,6 +979,7 @@ class Butler(DatastoreButler):
         run: CollectionName | None = None,
         id_mode: DatasetIdMode | Literal["unique", "data_id", "data_id_run"] = "unique",
     ) -> list[DatasetRef]: ...
+    def query(self, description: QueryDescription | None = None) -> Query: ...
     def query_datasets(
         self,
         dataset_type: DatasetTypePattern,

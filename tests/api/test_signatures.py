@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import butler_core
-from butler_core import errors, queries
+from butler_core import errors
 from butler_core.lazy import lazy_property
+from butler_core.queries.base import _T_co
 
 COPY = Path(__file__).with_name("public_api.pyi")
 TREE = ast.parse(COPY.read_text())
@@ -72,7 +73,7 @@ def _make_namespace() -> dict[str, Any]:
     exec(compile(ast.Module(imports, []), COPY.name, "exec"), namespace)
     written = {name: _find(name) for name in (*CLASSES, *VALUES) if name in PUBLIC}
     # A type variable equals no other, not even one of its name.
-    return {**namespace, **written, "_T_co": queries._T_co}
+    return {**namespace, **written, "_T_co": _T_co}
 
 
 NAMESPACE = _make_namespace()

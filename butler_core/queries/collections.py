@@ -16,7 +16,8 @@ from butler_core.models.names import (
     DimensionName,
     StorageClassName,
 )
-from butler_core.queries import DatasetTypePattern, Services
+from butler_core.queries.matching import DatasetTypePattern
+from butler_core.queries.services import Services
 
 
 class CollectionQuery(Sequence[CollectionName]):
@@ -32,6 +33,11 @@ class CollectionQuery(Sequence[CollectionName]):
     def summarize_types(self) -> Set[CollectionType]:
         """Return the types that occur."""
         return {info.type for info in self._found}
+
+    def _among(self, names: Iterable[CollectionName]) -> CollectionQuery:
+        """Return those of some names."""
+        wanted = set(names)
+        return CollectionQuery([info for info in self._found if info.name in wanted])
 
     @overload
     def __getitem__(self, index: int) -> CollectionName: ...

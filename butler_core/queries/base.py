@@ -1,0 +1,322 @@
+"""What queries and results have in common: lazy, immutable, fetched in pages when iterated, and again when iterated again."""
+
+from __future__ import annotations
+
+import html
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from types import TracebackType
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+
+from butler_core.client_cache import Definitions
+from butler_core.contracts.registry import QueryPage
+from butler_core.expressions.query import QueryDescription
+from butler_core.expressions.where import OrderBy, Where
+from butler_core.models.bulk import unwatched
+from butler_core.models.data_id import DataId
+from butler_core.models.names import ArrowTable, DataIdValue
+from butler_core.queries.arrow import Column, make_table
+from butler_core.queries.reasons import find_reasons
+from butler_core.queries.services import Services
+from butler_core.queries.specification import Specification, cut
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class QueryBase(Iterable[_T_co], Generic[_T_co]):
+    """Common to queries and results: lazy, immutable, can be iterated again, fetched in pages, without a length.
+
+    As a context it bounds nothing: what is uploaded or materialized goes along with each question, and is kept nowhere.
+    """
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[_T_co]: ...
+
+    @abstractmethod
+    def sorted(self, order_by: OrderBy) -> Self:
+        """Return the same rows in this order, which replaces an earlier one; ``-name`` descends.
+
+        Missing values come last either way; ties are broken by UUID or data ID.
+        """
+
+    @abstractmethod
+    def sliced(self, start: int = 0, stop: int | None = None) -> Self:
+        """Return the rows from ``start`` up to and without ``stop``; slices nest."""
+
+    @abstractmethod
+    def run(self) -> Self:
+        """Ask now, and hold the rows here as a snapshot.
+
+        It can be iterated, sliced, counted and made a table without asking again; `where`, `sorted` and the like ask about
+        just these rows, as they are by then.  Statements: as many as an iteration.
+        """
+
+    @abstractmethod
+    def count(self, *, exact: bool = True, discard: bool = False) -> int:
+        """Count the rows.  One statement for each collection that is searched.
+
+        Parameters
+        ----------
+        exact
+            False skips the exact test of regions, so may count too many.
+        discard
+            Whether rows may be fetched only to be counted, if regions must be tested; else that raises `InvalidInputError`.
+        """
+
+    @abstractmethod
+    def any(self, *, execute: bool = True, exact: bool = True) -> bool:
+        """Whether there is any row.  One statement for each collection that is searched, until one is found.
+
+        Parameters
+        ----------
+        execute
+            False asks nothing of the database, and says only what the definitions tell: True may then be wrong.
+        exact
+            False skips the exact test of regions, so True may then be wrong.
+        """
+
+    @abstractmethod
+    def explain_no_results(self, *, execute: bool = True) -> list[str]:
+        """Say in words why there are no rows; empty only if there are some.
+
+        Without ``execute`` only what the definitions tell is said, and that may be nothing.  Statements: a few for each
+        part of the condition.
+        """
+
+    @abstractmethod
+    def explain(self) -> str:
+        """Return the statements and the database's plan."""
+
+    @abstractmethod
+    def to_arrow(self) -> ArrowTable:
+        """Return all rows as a `pyarrow.Table`; no object of Python is made for a row.
+
+        UUIDs are fixed 16 bytes, times TAI nanoseconds as int64, a timespan a struct of two of these (null: open), regions
+        encoded bytes.  Statements: as many as an iteration.  Raises `IncompatibleError` if pyarrow is not installed.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None, /
+    ) -> None:
+        return None
+
+    def __repr__(self) -> str:
+        shown = [repr(row) for row in islice(self, 4)]
+        return f"<{type(self).__name__}: {', '.join(shown[:3])}{', ...' if len(shown) > 3 else ''}>"
+
+    def _repr_html_(self) -> str:
+        rows = list(islice(self, 21))
+        items = "".join(f"<li><code>{html.escape(repr(row))}</code></li>" for row in rows[:20])
+        return f"<ol>{items}</ol>{'<p>and more</p>' if len(rows) > 20 else ''}"
+
+
+class QueryAdapter(QueryBase[_T_co]):
+    """Results of one kind."""
+
+    @abstractmethod
+    def where(
+        self,
+        expression: Where = "",
+        data_id: DataId | None = None,
+        *,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> Self:
+        """Return the rows for which this holds too.
+
+        Raises `QueryError`, which shows the place in the text and the names that would do.
+        """
+
+
+class Built(Protocol):
+    """The query that results belong to."""
+
+    @property
+    def _services(self) -> Services:
+        """Of the butler."""
+
+    @property
+    def _specification(self) -> Specification:
+        """What is asked."""
+
+    def _but(self, specification: Specification) -> Self:
+        """Return the same query, asking something else."""
+
+
+class Held(NamedTuple):
+    """The rows of a snapshot."""
+
+    pages: tuple[QueryPage, ...]
+    """With the values that rows are sorted by, if they are."""
+    offset: int = 0
+    limit: int | None = None
+
+    @property
+    def total(self) -> int:
+        """How many rows the slice has."""
+        rest = max(sum(len(page.rows) for page in self.pages) - self.offset, 0)
+        return rest if self.limit is None else min(rest, self.limit)
+
+    def whole(self) -> Held:
+        """Return the slice as all there is."""
+        return Held(tuple(self.read()))
+
+    def cut(self, start: int, stop: int | None) -> Held:
+        """Return a slice of the slice."""
+        return Held(self.pages, *cut(self.offset, self.limit, start, stop))
+
+    def read(self) -> Iterator[QueryPage]:
+        """Iterate over what the slice leaves of each page."""
+        offset, left = self.offset, self.total
+        for page in self.pages:
+            rows = page.rows[offset : offset + left]
+            offset = max(offset - len(page.rows), 0)
+            left -= len(rows)
+            if rows:
+                whole = len(rows) == len(page.rows)
+                yield page if whole else page._replace(rows=rows)
+
+
+class Executed(QueryBase[_T_co]):
+    """What one description gives."""
+
+    def __init__(self, services: Services, specification: Specification, held: Held | None = None) -> None:
+        self._services = services
+        self._specification = specification
+        self._held = held
+
+    @abstractmethod
+    def _describe(self, definitions: Definitions) -> QueryDescription:
+        """Return what to ask, by what is defined."""
+
+    @abstractmethod
+    def _convert(self, page: QueryPage) -> Sequence[_T_co]:
+        """Make the objects of a page."""
+
+    @abstractmethod
+    def _columns(self) -> Sequence[Column]:
+        """Say what the rows of a page are, for a table."""
+
+    @abstractmethod
+    def _but(self, specification: Specification) -> Self:
+        """Return the same, of another specification."""
+
+    @abstractmethod
+    def _hold(self, held: Held) -> Self:
+        """Return the same as a snapshot."""
+
+    # -- asking
+
+    def _first_page(self, **changes: Any) -> tuple[QueryDescription, QueryPage]:
+        """Ask, and ask again while the definitions that the question was made with are out of date."""
+        services = self._services
+        for _ in range(10):
+            definitions = services.cache.current()
+            description = self._describe(definitions)
+            if changes:
+                description = description.model_copy(update=changes)
+            page = services.registry.execute(description, page_size=_page_size(description))
+            if page.generation == definitions.generation:
+                break
+            services.cache.refresh()
+        return description, page
+
+    def _fetch(self, convert: Callable[[QueryPage], _T], **changes: Any) -> Iterator[_T]:
+        """Iterate over what a function makes of each page, one statement (or one for each collection) a page."""
+        if self._held is not None:
+            yield from map(convert, self._held.read())
+            return
+        with unwatched():
+            description, page = self._first_page(**changes)
+            found = convert(page)
+        yield found
+        size, execute = _page_size(description), self._services.registry.execute
+        while page.next_page is not None:
+            with unwatched():
+                page = execute(description, page=page.next_page, page_size=size)
+                found = convert(page)
+            yield found
+
+    def __iter__(self) -> Iterator[_T_co]:
+        # Nothing of ours runs from one item to the next.
+        return chain.from_iterable(self._fetch(self._convert))
+
+    def sliced(self, start: int = 0, stop: int | None = None) -> Self:
+        """Return some of the rows: see `QueryBase.sliced`."""
+        if self._held is not None:
+            return self._hold(self._held.cut(start, stop))
+        return self._but(self._specification.sliced(start, stop))
+
+    def count(self, *, exact: bool = True, discard: bool = False) -> int:
+        """Count the rows: see `QueryBase.count`."""
+        if self._held is not None:
+            return self._held.total
+        answer = "fetched_count" if discard else "count"
+        return int(self._first_page(answer=answer, exact=exact and self._specification.exact)[1].rows[0][0])
+
+    def any(self, *, execute: bool = True, exact: bool = True) -> bool:
+        """Whether there is any row: see `QueryBase.any`."""
+        if self._held is not None:
+            return self._held.total > 0
+        if not execute:
+            return not self._foreseen()
+        return bool(self._first_page(answer="any", exact=exact and self._specification.exact)[1].rows[0][0])
+
+    def explain(self) -> str:
+        """Return the statements and the database's plan."""
+        return "\n".join(str(row[0]) for row in self._first_page(answer="plan")[1].rows)
+
+    def explain_no_results(self, *, execute: bool = True) -> list[str]:
+        """Say in words why there are no rows: see `QueryBase.explain_no_results`."""
+        if not execute:
+            return self._foreseen()
+        if self.any():
+            return []
+        if self._held is not None:
+            return ["The snapshot, or the slice of it, has no rows."]
+        return find_reasons(self, self._foreseen())
+
+    def to_arrow(self) -> ArrowTable:
+        """Return all rows as a `pyarrow.Table`: see `QueryBase.to_arrow`."""
+        return make_table(self._columns(), self._fetch(lambda page: page.rows))
+
+    # -- what `find_reasons` asks
+
+    def _is_empty_with(self, specification: Specification) -> bool:
+        """Whether the same of another specification has no rows."""
+        return not self._but(specification).any()
+
+    def _foreseen(self) -> list[str]:
+        """Return reasons for which there cannot be any row, by what is defined."""
+        definitions, defaults = self._services.cache.refresh(), self._services.defaults
+        reasons = []
+        for search in self._specification.searches:
+            name = search.dataset_type.name
+            described = search.describe(definitions, defaults)
+            members = tuple(definitions.flatten(described.collections))
+            if not members:
+                reasons.append(
+                    f"No collections were searched for {name!r}: none were named, or a chain has no children."
+                )
+            elif not any(name in definitions.snapshot.summaries.get(m, ((), {}))[0] for m in members):
+                reasons.append(
+                    f"None of the collections searched ({', '.join(members)}) has a dataset of type {name!r}."
+                )
+        for upload in self._specification.uploads:
+            if not upload.length:
+                what = ", ".join(upload.dimensions or upload.dataset_types) or "data IDs"
+                reasons.append(f"The query is joined with an empty list ({what}).")
+        if self._specification.limit == 0:
+            reasons.append("The slice is empty.")
+        return reasons
+
+
+def _page_size(description: QueryDescription) -> int | None:
+    """Return how many rows a page should have: what is uploaded goes along with each, so then as many as that."""
+    uploaded = sum(upload.length for upload in description.uploads)
+    return uploaded if uploaded > 10_000 else None

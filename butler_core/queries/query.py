@@ -1,0 +1,500 @@
+"""The query that users build step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from uuid import UUID
+
+from butler_core.client_cache import Definitions
+from butler_core.contracts.registry import QueryPage
+from butler_core.errors import InvalidInputError
+from butler_core.expressions.query import QueryDescription, Upload
+from butler_core.expressions.where import OrderBy, Where
+from butler_core.models.columns import ColumnInfo
+from butler_core.models.data_id import DataCoordinate, DataId
+from butler_core.models.dataset_type import DatasetType
+from butler_core.models.names import (
+    CollectionPattern,
+    ColumnName,
+    DataIdValue,
+    DatasetTypeName,
+    DimensionElementName,
+    DimensionName,
+)
+from butler_core.models.overlap_policy import OverlapJoinPolicy
+from butler_core.models.universe import DimensionGroup
+from butler_core.queries.arrow import Column
+from butler_core.queries.available import available_columns, element_columns, record_columns
+from butler_core.queries.base import Executed, Held
+from butler_core.queries.chain import DatasetQueryChain
+from butler_core.queries.collections import (
+    CollectionQuery,
+    DatasetTypeQuery,
+    query_collections,
+    query_dataset_types,
+)
+from butler_core.queries.data_ids import DataCoordinateQueryAdapter
+from butler_core.queries.datasets import DatasetQueryAdapter, as_uuid
+from butler_core.queries.matching import DatasetTypePattern, match_types, refuse_globs
+from butler_core.queries.reading import specification_of
+from butler_core.queries.records import DimensionRecordQueryAdapter
+from butler_core.queries.rows import Row, RowShape
+from butler_core.queries.services import Services
+from butler_core.queries.specification import Search, Specification
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What rows have."""
+
+    dimensions: tuple[DimensionName, ...] | None = None
+    """None: all that are joined."""
+    columns: tuple[ColumnName, ...] | None = None
+    """Besides dimensions; None: the fields of searches."""
+    unique: bool = True
+    elements: tuple[DimensionElementName, ...] = ()
+    """Whose records' columns are added."""
+    records: tuple[DatasetTypeName, ...] = ()
+    """For whose datasets the columns of datastore records are added."""
+
+
+class Query(Executed[Mapping[ColumnName, Any]]):
+    """A re-usable description of a search; every method that changes it returns a new one.
+
+    Iterating gives rows: mappings from column name to value.  A row has the values of the query's dimensions, and those fields
+    of datasets that were asked for.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        specification: Specification | None = None,
+        projection: Projection | None = None,
+        *,
+        held: Held | None = None,
+    ) -> None:
+        super().__init__(services, specification or Specification(), held)
+        self._projection = projection or Projection()
+
+    @classmethod
+    def _from_description(cls, services: Services, description: QueryDescription) -> Query:
+        """Make the query of a description of one: see `description`."""
+        if description.kind != "rows":
+            raise InvalidInputError(
+                f"A query is described by a description of kind 'rows', not {description.kind!r}.",
+                remedy="Give Query.description of another query.",
+            )
+        projection = Projection(description.dimensions, description.columns, description.unique)
+        return cls(services, specification_of(services, description), projection)
+
+    def _but(self, specification: Specification) -> Self:
+        return type(self)(self._services, specification, self._projection)
+
+    def _projected(self, projection: Projection) -> Query:
+        return type(self)(self._services, self._asked(), projection)
+
+    def _hold(self, held: Held) -> Self:
+        return type(self)(self._services, self._specification, self._projection, held=held)
+
+    def _asked(self) -> Specification:
+        """Return what to go on with: of a snapshot, just its rows."""
+        return self._specification if self._held is None else self._specification.without_slice()
+
+    def _joinable(self) -> Specification:
+        asked = self._asked()
+        if asked.limit is not None or asked.offset:
+            raise InvalidInputError(
+                "A slice cannot be joined with more: its rows would be others.",
+                remedy="Join first and slice last, or go on with materialized().",
+            )
+        return asked
+
+    # -- what it is
+
+    @property
+    def description(self) -> QueryDescription:
+        """The query as data, which can be serialised; the collections are those that patterns stand for now."""
+        return self._describe(self._services.cache.current())
+
+    @property
+    def dimensions(self) -> DimensionGroup:
+        """The dimensions of its rows."""
+        if self._projection.dimensions is None:
+            return self._joined
+        return self._services.universe.conform(self._projection.dimensions)
+
+    @property
+    def _joined(self) -> DimensionGroup:
+        return self._specification.group(self._services.universe)
+
+    @property
+    def has_dimension_record_columns(self) -> bool | DimensionElementName:
+        """Whether rows have enough for expanded data IDs; the name of an element if only for its records."""
+        elements = self._projection.elements
+        needed = [
+            name for name in self.dimensions.elements if self._services.universe.elements[name].has_table
+        ]
+        return bool(elements) and (set(needed) <= set(elements) or elements[-1])
+
+    @property
+    def has_datastore_record_columns(self) -> bool | DatasetTypeName:
+        """Whether rows have datastore records of all joined datasets; the name of a dataset type if only of that."""
+        records = self._projection.records
+        joined = {search.dataset_type.name for search in self._specification.searches}
+        return bool(records) and (joined <= set(records) or records[-1])
+
+    def available_columns(self) -> Sequence[ColumnInfo]:
+        """Return what `where`, `sorted` and `projected` may name here."""
+        return list(available_columns(self._specification, self._joined, self._services.record_tables))
+
+    # -- joining
+
+    def join_datasets(
+        self,
+        dataset_type: DatasetType | DatasetTypeName,
+        collections: CollectionPattern = None,
+        *,
+        find_first: bool = True,
+        columns: Iterable[ColumnName] = ("uuid", "run"),
+        temporal_join: OverlapJoinPolicy | DimensionElementName = OverlapJoinPolicy.FINE,
+    ) -> Query:
+        """Join a search for datasets.
+
+        Parameters
+        ----------
+        dataset_type
+            A registered type.
+        collections
+            Names in search order; None: the butler's defaults.  Globs and ``...`` only with ``find_first=False``.
+        find_first
+            Keep, for each data ID, the dataset of the earliest collection that has one.
+        columns
+            Fields that rows get, by their bare names; none makes the search a mere constraint.
+        temporal_join
+            Whose timespan validity in CALIBRATION collections must overlap: an element, or which of the query's.
+
+        Raises `InvalidInputError` if another search for the same type was joined before.
+        """
+        (registered,) = match_types(self._services, dataset_type)
+        if find_first and collections is not None:
+            refuse_globs(collections)
+        search = Search(registered, collections, find_first, tuple(columns), temporal_join)
+        return self._but(self._joinable().with_search(search))
+
+    def join_dimensions(
+        self,
+        dimensions: Iterable[DimensionName],
+        spatial_joins: Iterable[tuple[DimensionElementName, DimensionElementName]] = (),
+        temporal_joins: Iterable[tuple[DimensionElementName | DatasetTypeName, DimensionElementName]] = (),
+        overlap_policy: OverlapJoinPolicy = OverlapJoinPolicy.FINE,
+    ) -> Query:
+        """Join the tables of dimensions.
+
+        Parameters
+        ----------
+        dimensions
+            Names.
+        spatial_joins, temporal_joins
+            Pairs of elements whose regions or timespans must overlap: the first is in the query already, the second comes
+            with ``dimensions``.
+        overlap_policy
+            Which such joins are made besides, where the query needs them.
+        """
+        asked = self._joinable()
+        group = self._services.universe.conform(dimensions)
+        return self._but(
+            replace(
+                asked,
+                dimensions=tuple(dict.fromkeys((*asked.dimensions, *group.names))),
+                spatial_joins=(*asked.spatial_joins, *spatial_joins),
+                temporal_joins=(*asked.temporal_joins, *temporal_joins),
+                overlap_policy=overlap_policy,
+            )
+        )
+
+    def join_external_data_ids(
+        self, dimensions: DimensionGroup | Iterable[DimensionName], data_ids: Iterable[DataId]
+    ) -> Query:
+        """Keep only these data IDs; they go along with each question.  Makes no spatial or temporal join."""
+        universe = self._services.universe
+        group = dimensions if isinstance(dimensions, DimensionGroup) else universe.conform(dimensions)
+        standardize = DataCoordinate.standardize
+        values = dict.fromkeys(
+            standardize(data_id, dimensions=group, universe=universe).required_values for data_id in data_ids
+        )
+        if not group:  # the empty data ID says nothing, unless it is missing
+            return self if values else self.sliced(0, 0)
+        upload = Upload(dimensions=group.required, data_ids=tuple(values))
+        asked = self._joinable()
+        return self._but(replace(asked, uploads=(*asked.uploads, upload)))
+
+    def join_external_uuids(
+        self, dataset_type: DatasetType | DatasetTypeName, uuids: Iterable[UUID]
+    ) -> Query:
+        """Keep only these datasets of a type that was joined before; they go along with each question."""
+        name = self._name_of_joined(dataset_type)
+        rows = tuple((uuid,) for uuid in dict.fromkeys(uuids))
+        asked = self._joinable()
+        upload = Upload(dataset_types=(name,), uuids=rows)
+        return self._but(replace(asked, uploads=(*asked.uploads, upload)))
+
+    def _name_of_joined(self, dataset_type: DatasetType | DatasetTypeName) -> DatasetTypeName:
+        name = dataset_type if isinstance(dataset_type, str) else dataset_type.name
+        if self._specification.search_of(name) is None:
+            joined = [search.dataset_type.name for search in self._specification.searches]
+            raise InvalidInputError(
+                f"No search for {name!r} was joined{': only ' + ', '.join(joined) if joined else ''}.",
+                remedy=f"Join it first: query.join_datasets({name!r}, collections).",
+            )
+        return name
+
+    # -- constraining
+
+    def where(
+        self,
+        expression: Where = "",
+        data_id: DataId | None = None,
+        uuid: tuple[DatasetType | DatasetTypeName, UUID] | None = None,
+        bind: Mapping[str, Any] | None = None,
+        **kwargs: DataIdValue,
+    ) -> Query:
+        """Return the rows for which this holds too, besides earlier conditions.
+
+        Parameters
+        ----------
+        expression
+            A condition in the where language, or an expression of `butler_core.columns`.
+        data_id, **kwargs
+            Values that are fixed; keywords win.
+        uuid
+            A dataset type that was joined, and its only dataset.
+        bind
+            Values of ``:name`` in ``expression``.
+
+        Raises `QueryError`, which shows the place in the text and the names that would do.
+        """
+        query = self if uuid is None else self.join_external_uuids(uuid[0], [uuid[1]])
+        universe = self._services.universe
+        return query._but(query._asked().with_condition(universe, expression, data_id, bind, kwargs))
+
+    def sorted(self, order_by: OrderBy) -> Self:
+        """Return the same rows in this order: see `QueryBase.sorted`."""
+        return self._but(self._asked().sorted(order_by))
+
+    # -- what rows have
+
+    def projected(
+        self,
+        dimensions: Iterable[DimensionName] | None = None,
+        unique: bool = True,
+        columns: Iterable[ColumnName] | None = None,
+        drop_postprocessing: bool = False,
+        keep_record_columns: bool = True,
+    ) -> Query:
+        """Return rows of fewer dimensions or columns.
+
+        Parameters
+        ----------
+        dimensions
+            Which to keep; None: all.
+        unique
+            Whether rows that are the same come only once.
+        columns
+            Which other columns rows have, as conditions name them (``visit.exposure_time``, ``flat.uuid``); None: the fields
+            of those searches whose dimensions are kept.
+        drop_postprocessing
+            Skip the exact test of regions, so perhaps give too many rows.
+        keep_record_columns
+            Whether to keep what expanded data IDs and refs of the rest need, if rows have it.
+        """
+        universe = self._services.universe
+        kept = self.dimensions if dimensions is None else universe.conform(dimensions)
+        before = self._projection
+        elements = tuple(e for e in before.elements if e in kept.elements) if keep_record_columns else ()
+        records = before.records if keep_record_columns else ()
+        projection = Projection(
+            None if dimensions is None else kept.names,
+            before.columns if columns is None else tuple(columns),
+            unique,
+            elements,
+            records,
+        )
+        asked = self._asked()
+        changed = replace(asked, exact=False) if drop_postprocessing else asked
+        return type(self)(self._services, changed, projection)
+
+    def with_dimension_record_columns(self, element: DimensionElementName | None = None) -> Query:
+        """Return rows with the columns of one element's records, or of all that expanded data IDs have."""
+        universe = self._services.universe
+        if element is None:
+            names = [name for name in self.dimensions.elements if universe.elements[name].has_table]
+        else:
+            names = [universe.get_element(element).name]
+        elements = tuple(dict.fromkeys((*self._projection.elements, *names)))
+        return self._projected(replace(self._projection, elements=elements))
+
+    def with_datastore_record_columns(self, dataset_type_name: DatasetTypeName | None = None) -> Query:
+        """Return rows with the columns of datastore records, of one joined dataset type or of all."""
+        if dataset_type_name is None:
+            names = [search.dataset_type.name for search in self._specification.searches]
+        else:
+            names = [self._name_of_joined(dataset_type_name)]
+        records = tuple(dict.fromkeys((*self._projection.records, *names)))
+        return self._projected(replace(self._projection, records=records))
+
+    def _infos(self) -> list[ColumnInfo]:
+        """Return what there is to know of the columns of rows."""
+        joined, tables = self._joined, self._services.record_tables
+        known = {info.name: info for info in available_columns(self._specification, joined, tables)}
+        return [known.get(name) or ColumnInfo(name, "string") for name in self._names()]
+
+    def _names(self) -> list[ColumnName]:
+        group, projection = self.dimensions, self._projection
+        names = [*group.required, *group.implied]
+        names += self._fields() if projection.columns is None else projection.columns
+        for element in projection.elements:
+            names += [
+                info.name for info in element_columns(self._joined, element) if info.name.count(".") < 2
+            ]
+        for name in projection.records:
+            search = self._specification.search_of(name)
+            if search is not None:
+                names += [info.name for info in record_columns(search, self._services.record_tables)]
+        return list(dict.fromkeys(names))
+
+    def _fields(self) -> list[ColumnName]:
+        return [
+            f"{search.dataset_type.name}.{column}"
+            for search in self._specification.searches
+            if search.dataset_type.dimensions <= self.dimensions
+            for column in search.columns
+        ]
+
+    # -- asking
+
+    def _describe(self, definitions: Definitions) -> QueryDescription:
+        services = self._services
+        return self._specification.describe(
+            "rows",
+            definitions,
+            services.defaults,
+            services.universe,
+            self.dimensions.names,
+            columns=tuple(self._names()),
+            unique=self._projection.unique,
+        )
+
+    def _convert(self, page: QueryPage) -> Sequence[Row]:
+        shape = RowShape(self._columns_of(page), self._services.universe)
+        return [Row(shape, values) for values in page.rows]
+
+    def _columns_of(self, page: QueryPage) -> Sequence[Column]:
+        return [Column(name, type_) for name, type_ in zip(page.columns, page.types, strict=True)]
+
+    def _columns(self) -> Sequence[Column]:
+        return [Column(info.name, info.type) for info in self._infos()]
+
+    def materialized(self) -> Query:
+        """Ask now, and return a query whose rows are just these, to go on from.
+
+        The data IDs and the UUIDs of datasets are held here, and go along with each question; find-first and spatial joins
+        are not redone.  Searches that merely constrain are done with.
+        """
+        asked = self._asked()
+        group = self._joined
+        searches = tuple(search for search in asked.searches if search.columns)
+        types = tuple(search.dataset_type.name for search in searches)
+        found = type(self)(self._services, asked, Projection(columns=tuple(f"{name}.uuid" for name in types)))
+        first, length = len(group.required) + len(group.implied), len(group.required)
+        data_ids: list[tuple[DataIdValue, ...]] = []
+        uuids: list[tuple[UUID, ...]] = []
+        for rows in found._fetch(lambda page: page.rows):
+            data_ids += [row[:length] for row in rows]
+            uuids += [tuple(map(as_uuid, row[first:])) for row in rows]
+        specification = Specification(
+            dimensions=group.names,
+            searches=tuple(replace(search, find_first=False) for search in searches),
+            uploads=_uploads(group, types, data_ids, uuids),
+            overlap_policy=OverlapJoinPolicy.CARTESIAN,
+            order_by=asked.order_by,
+            limit=None if data_ids else 0,
+            exact=asked.exact,
+            is_settled=True,
+        )
+        return self._but(specification)
+
+    def run(self) -> Self:
+        """Ask now, and hold the rows here: see `QueryBase.run`."""
+        if self._held is not None:
+            return self
+        query = self.materialized()
+        held = Held(tuple(query._fetch(lambda page: page)))
+        return type(self)(self._services, query._specification, self._projection, held=held)
+
+    # -- results of other kinds
+
+    def datasets(
+        self,
+        dataset_type: DatasetTypePattern,
+        collections: CollectionPattern = None,
+        *,
+        find_first: bool = True,
+    ) -> DatasetQueryChain:
+        """Return the datasets of one or several types that fit the query; a joined search of a type is used."""
+        asked, expanded = self._joinable(), self.has_dimension_record_columns is True
+        adapters: dict[DatasetTypeName, DatasetQueryAdapter] = {}
+        if find_first and collections is not None:
+            refuse_globs(collections)
+        for found in match_types(self._services, dataset_type):
+            known = asked.search_of(found.name)
+            whole = asked if known else asked.with_search(Search(found, collections, find_first))
+            adapters[found.name] = DatasetQueryAdapter(self._but(whole), found, is_expanded=expanded)
+        return DatasetQueryChain(adapters)
+
+    def data_ids(
+        self, dimensions: Iterable[DimensionName] | DimensionName | None = None
+    ) -> DataCoordinateQueryAdapter:
+        """Return the data IDs that fit the query, of some dimensions or of all that rows have."""
+        group = self.dimensions if dimensions is None else self._services.universe.conform(dimensions)
+        expanded = self.has_dimension_record_columns is True
+        return DataCoordinateQueryAdapter(self._but(self._joinable()), group, is_expanded=expanded)
+
+    def dimension_records(self, element: DimensionElementName) -> DimensionRecordQueryAdapter:
+        """Return the records of an element that fit the query."""
+        return DimensionRecordQueryAdapter(self._but(self._joinable()), element)
+
+    def collections(self, pattern: CollectionPattern = ...) -> CollectionQuery:
+        """Return collections by name or glob; of those that the query searches if it searches any."""
+        found = query_collections(self._services, pattern, None, False, None, (), True)
+        return found._among(self._searched()) if self._specification.searches else found
+
+    def dataset_types(self, pattern: DatasetTypePattern = ...) -> DatasetTypeQuery:
+        """Return dataset types by name or glob that have all of the query's dimensions."""
+        return query_dataset_types(self._services, pattern, self._joined.names, ..., True)
+
+    def _searched(self) -> Iterator[str]:
+        definitions, defaults = self._services.cache.refresh(), self._services.defaults
+        for search in self._specification.searches:
+            described = search.describe(definitions, defaults)
+            yield from described.collections
+            yield from definitions.flatten(described.collections)
+
+
+def _uploads(
+    group: DimensionGroup,
+    types: tuple[DatasetTypeName, ...],
+    data_ids: Sequence[tuple[DataIdValue, ...]],
+    uuids: Sequence[tuple[UUID, ...]],
+) -> tuple[Upload, ...]:
+    if not group and not types:  # one row that says nothing, or none
+        return ()
+    return (
+        Upload(
+            dimensions=group.required,
+            dataset_types=types,
+            data_ids=tuple(data_ids) if group else (),
+            uuids=tuple(uuids) if types else (),
+        ),
+    )
