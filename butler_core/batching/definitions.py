@@ -9,11 +9,17 @@ from butler_core.aliases import DatasetTypeLike, DimensionData
 from butler_core.batching.collecting import Collecting
 from butler_core.batching.expanding import RecordsInBatch
 from butler_core.errors import ConflictError, DefinitionConflictError, InvalidInputError
-from butler_core.models.batch import DatasetTypeRegistration, DimensionDataInsertion, DimensionDataSync
+from butler_core.models.batch import (
+    BatchResults,
+    DatasetTypeRegistration,
+    DimensionDataInsertion,
+    DimensionDataSync,
+)
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
 from butler_core.models.names import DatasetTypeName, DimensionElementName, DimensionName
 from butler_core.models.record import DimensionRecord, record_shape
+from butler_core.models.results import SyncResult
 from butler_core.models.storage_class import StorageClass
 from butler_core.models.universe import DimensionUniverse
 from butler_core.resolution import Resolver
@@ -27,6 +33,8 @@ class Definitions(Collecting):
         self._waiting: dict[DimensionElementName, DimensionDataSync] = {}
         """What is to be inserted after syncs that did not come yet."""
         self._records = RecordsInBatch()
+        self._synced: list[DimensionElementName] = []
+        """Whose records were synchronised, call by call."""
 
     # -- dataset types
 
@@ -185,5 +193,15 @@ class Definitions(Collecting):
                 remedy="Use two batches.",
             )
         sync.records.append(made.to_raw())
+        self._synced.append(made.element.name)
         self._records.add([made])
         self._raw.dimension_syncs[element] = sync
+
+    def _keep(self, results: BatchResults) -> None:
+        """Keep what the batch did, with the results of syncs in the order of the calls: the Registry has them by element."""
+        by_element: dict[DimensionElementName, list[SyncResult]] = {}
+        for sync in results.syncs:
+            by_element.setdefault(sync.element, []).append(sync)
+        in_turn = {name: iter(syncs) for name, syncs in by_element.items()}
+        syncs = tuple(next(in_turn[name]) for name in self._synced)
+        self._results = results.model_copy(update={"syncs": syncs})

@@ -119,7 +119,7 @@ class BatchHelper(Collections, Definitions):
         """Apply all of it in one transaction; ``check`` looks at refs to write, given the Registry's generation."""
         self._refuse_waiting()
         if not self._files and not self._removed:
-            self._results = transactions.apply(self._raw)
+            self._keep(transactions.apply(self._raw))
             return
         incoming = [
             Incoming(self._registry, self._datastore, self._with_own_records(files), self._raw)
@@ -138,13 +138,14 @@ class BatchHelper(Collections, Definitions):
                 records.update(each.receive())
             return records
 
-        _, self._results = transactions.write(
+        _, results = transactions.write(
             self._raw,
             [ref for each in incoming for ref in each.journaled],
             _join([each.journal_paths for each in incoming] + [found.journal_paths]),
             receive,
             removed=found.refs,
         )
+        self._keep(results)
         for each in incoming:
             each.finish()
 

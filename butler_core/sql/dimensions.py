@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from butler_core.errors import ConflictError, DataIdError, DefinitionConflictError, InvalidInputError
@@ -145,34 +145,56 @@ class DimensionWriter:
     def _key(self, table: ElementTable, record: RawRecord) -> tuple[Any, ...]:
         return tuple([record.get(name) for name in table.element.required])
 
-    # -- synchronisations
+    # -- all of a batch
 
-    def sync_all(
-        self, transaction: Transaction, syncs: Mapping[DimensionElementName, DimensionDataSync]
+    def write_all(
+        self,
+        transaction: Transaction,
+        syncs: Mapping[DimensionElementName, DimensionDataSync],
+        insertions: Mapping[DimensionElementName, DimensionDataInsertion],
     ) -> tuple[SyncResult, ...]:
-        """Insert records, or compare them with what is there; return what was found, in the order given.
+        """Write a batch's records, and return what was found of those that are compared with what is there.
 
-        Raises `DefinitionConflictError` if a record differs and may not be changed.
+        Elements come in the order of the universe, so that each finds what it needs: of one element first its syncs, then its
+        insertions, those included that depend on a sync's result.  The results are in the order given.
+
+        Raises `DefinitionConflictError` if a record differs and may not be changed, and what `insert` raises.
         """
         order = {name: index for index, name in enumerate(self._context.universe.elements)}
+
+        def place(name: DimensionElementName) -> int:
+            return order.get(name, -1)
+
+        waiting = list(insertions.values())
         results: dict[DimensionElementName, list[SyncResult]] = {}
-        for name in sorted(syncs, key=lambda each: order.get(each, -1)):
+        for name in sorted(syncs, key=place):
+            waiting = self._insert_before(transaction, waiting, place(name), place)
             results[name] = self._sync(transaction, syncs[name])
+            waiting += _find_followers(syncs[name], results[name])
+        self.insert_all(transaction, waiting)
         return tuple(result for name in syncs for result in results[name])
+
+    def _insert_before(
+        self,
+        transaction: Transaction,
+        waiting: Iterable[DimensionDataInsertion],
+        limit: int,
+        place: Callable[[DimensionElementName], int],
+    ) -> list[DimensionDataInsertion]:
+        """Insert what comes before a place in the universe's order; return the rest."""
+        due, rest = [], []
+        for insertion in waiting:
+            (due if place(insertion.element) < limit else rest).append(insertion)
+        self.insert_all(transaction, due)
+        return rest
+
+    # -- synchronisations
 
     def _sync(self, transaction: Transaction, sync: DimensionDataSync) -> list[SyncResult]:
         table = self._get_table(sync.element)
         if transaction.is_careful:
             self._check_needs(transaction, table, sync.records)
-        results = [self._sync_one(transaction, table, record, sync.update) for record in sync.records]
-        statuses = {result.status for result in results}
-        for status, insertions in (
-            (SyncStatus.INSERTED, sync.on_insert),
-            (SyncStatus.UPDATED, sync.on_update),
-        ):
-            if status in statuses:
-                self.insert_all(transaction, insertions)
-        return results
+        return [self._sync_one(transaction, table, record, sync.update) for record in sync.records]
 
     def _sync_one(
         self, transaction: Transaction, table: ElementTable, record: RawRecord, update: bool
@@ -196,6 +218,17 @@ class DimensionWriter:
             )
         self._write(transaction, table, [record], SetInsertMode.INSERT_OR_REPLACE)
         return SyncResult(name, key, SyncStatus.UPDATED, difference)
+
+
+def _find_followers(sync: DimensionDataSync, results: Iterable[SyncResult]) -> list[DimensionDataInsertion]:
+    """Return the insertions that depend on a sync and are due after what it did."""
+    statuses = {result.status for result in results}
+    due: list[DimensionDataInsertion] = []
+    if SyncStatus.INSERTED in statuses:
+        due += sync.on_insert
+    if SyncStatus.UPDATED in statuses:
+        due += [insertion for insertion in sync.on_update if insertion not in due]
+    return due
 
 
 def _difference(table: ElementTable, there: DimensionRecord, record: RawRecord) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from butler_core.models.batch import (
 )
 from butler_core.models.batch_checks import check_batch
 from butler_core.models.bulk import unwatched
+from butler_core.models.results import SyncResult
 from butler_core.sql.associations import AssociationWriter
 from butler_core.sql.certifications import CertificationWriter
 from butler_core.sql.collections import CollectionWriter
@@ -97,9 +98,9 @@ class BatchWriter:
             self._dataset_types.register_all(transaction, batch.dataset_type_registrations.values())
         if batch.collection_registrations:
             self._collections.register_all(transaction, batch.collection_registrations.values())
-        syncs = self._dimensions.sync_all(transaction, batch.dimension_syncs) if batch.dimension_syncs else ()
-        if batch.dimension_insertions:
-            self._dimensions.insert_all(transaction, batch.dimension_insertions.values())
+        syncs: tuple[SyncResult, ...] = ()
+        if batch.dimension_syncs or batch.dimension_insertions:
+            syncs = self._dimensions.write_all(transaction, batch.dimension_syncs, batch.dimension_insertions)
         self._datasets.insert_all(transaction, batch.dataset_insertions)
         for edit in batch.collection_edits:
             self._edit(transaction, edit)
