@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,8 @@ _INSERTIONS = {
     SetEditMode.INSERT_OR_REPLACE,
     SetEditMode.ASSIGN,
 }
+_FORGIVING = {SetEditMode.INSERT_OR_SKIP, SetEditMode.INSERT_OR_REPLACE}
+"""Modes in which no constraint fails, so that rivals have to be looked for."""
 
 
 class AssociationWriter:
@@ -67,7 +69,7 @@ class AssociationWriter:
         DatasetNotFoundError
             If a dataset does not exist, or is not a member and should be for REMOVE.
         ConflictError
-            If the place of a dataset is taken, for INSERT_OR_FAIL and ASSIGN.
+            If the place of a dataset is taken, for INSERT_OR_FAIL and ASSIGN; if two of the given need one place.
         """
         tag = get_collection(transaction.catalog, edit.collection, CollectionType.TAGGED)
         by_type: dict[int, list[tuple[Any, int]]] = defaultdict(list)
@@ -99,8 +101,11 @@ class AssociationWriter:
         self._summaries.add_from(transaction, tag.id, registered, runs)
         if mode is SetEditMode.ASSIGN:
             tables.remove_all(transaction.cursor, registered.id, tag)
-        if transaction.is_careful:
-            self._check(transaction, tag, registered, tables, keys)
+        if transaction.is_careful or (mode in _FORGIVING and len(keys) > 1):
+            data_ids = tables.find_data_ids(transaction.cursor, registered.id, keys)
+            self._refuse_rivals(tag, registered, data_ids)
+            if mode not in _FORGIVING:
+                self._refuse_taken(transaction, tag, registered, tables, data_ids)
         statement = self._get_insertion(registered, tables, mode)
         statement.execute(transaction.cursor, (tag.id, registered.id, tables.uuids.bind(keys)))
 
@@ -138,35 +143,46 @@ class AssociationWriter:
             )
         return Statement(database, insert, ["tag", "type", "uuids"])
 
-    def _check(
+    def _refuse_rivals(
+        self, tag: Collection, registered: RegisteredType, data_ids: Mapping[Any, tuple[Any, ...]]
+    ) -> None:
+        """Raise the error that says which two of the given datasets need one place: no mode says which of them is meant."""
+        seen: dict[tuple[Any, ...], Any] = {}
+        for key, values in data_ids.items():
+            if values in seen:
+                raise self._taken(tag, registered, values, seen[values], key, "Leave one of the two out.")
+            seen[values] = key
+
+    def _refuse_taken(
         self,
         transaction: Transaction,
         tag: Collection,
         registered: RegisteredType,
         tables: GroupMembership,
-        keys: Sequence[Any],
+        data_ids: Mapping[Any, tuple[Any, ...]],
     ) -> None:
-        """Raise the error that says which place is taken."""
-        data_ids = tables.find_data_ids(transaction.cursor, registered.id, keys)
-        seen: dict[tuple[Any, ...], Any] = {}
-        for key, values in data_ids.items():
-            if values in seen:
-                raise self._taken(tag, registered, values, seen[values], key)
-            seen[values] = key
+        """Raise the error that says which place is taken by a member."""
         wanted = list(data_ids.items())
         found = tables.find_taken(transaction.cursor, registered.id, tag.id, [values for _, values in wanted])
         for position, there in found:
             key, values = wanted[position]
-            raise self._taken(tag, registered, values, there, key)
+            remedy = "Leave it out, or use INSERT_OR_REPLACE or INSERT_OR_SKIP."
+            raise self._taken(tag, registered, values, there, key, remedy)
 
     def _taken(
-        self, tag: Collection, registered: RegisteredType, values: tuple[Any, ...], there: Any, key: Any
+        self,
+        tag: Collection,
+        registered: RegisteredType,
+        values: tuple[Any, ...],
+        there: Any,
+        key: Any,
+        remedy: str,
     ) -> ConflictError:
         shown = DataCoordinate.from_required(registered.dataset_type.dimensions, values)
         return ConflictError(
             f"TAGGED {tag.name!r} can hold one dataset {registered.dataset_type.name!r} with data ID {shown}: "
             f"{self._make_uuid(there)} has that place, so {self._make_uuid(key)} cannot have it.",
-            remedy="Leave one out, or use INSERT_OR_REPLACE or INSERT_OR_SKIP.",
+            remedy=remedy,
             collection=tag.name,
             uuid=self._make_uuid(there),
         )

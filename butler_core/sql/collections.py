@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 
 import sqlalchemy as sa
 
@@ -177,7 +177,7 @@ def get_collection(catalog: Catalog, name: CollectionName, wanted: CollectionTyp
 def _edit_children(catalog: Catalog, chain: Collection, edit: ChainedCollectionEdit) -> tuple[int, ...]:
     old = chain.children or ()
     if edit.mode is SequenceEditMode.REMOVE:
-        return _without(catalog, chain, edit.children)
+        return _without(catalog, chain, edit)
     names = [name for name in edit.children if isinstance(name, str)]
     if len(names) < len(edit.children):
         raise InvalidInputError(
@@ -197,22 +197,22 @@ def _edit_children(catalog: Catalog, chain: Collection, edit: ChainedCollectionE
             return ids + rest
 
 
-def _without(
-    catalog: Catalog, chain: Collection, children: Sequence[CollectionName | int]
-) -> tuple[int, ...]:
+def _without(catalog: Catalog, chain: Collection, edit: ChainedCollectionEdit) -> tuple[int, ...]:
     old = chain.children or ()
-    positions = {position for position in children if isinstance(position, int)}
+    positions = {position for position in edit.children if isinstance(position, int)}
     for position in positions:
         if not 0 <= position < len(old):
             raise InvalidInputError(
                 f"Chain {chain.name!r} has {len(old)} children, so none at position {position}.",
                 remedy="Positions count from 0.",
             )
-    names = {name for name in children if isinstance(name, str)}
+    known = [name for name in edit.children if isinstance(name, str) and name in catalog.collections]
+    if edit.flatten:
+        doomed = {collection.id for collection in catalog.flatten(known)}
+    else:
+        doomed = {catalog.collections[name].id for name in known}
     return tuple(
-        child
-        for position, child in enumerate(old)
-        if position not in positions and catalog.collections_by_id[child].name not in names
+        child for position, child in enumerate(old) if position not in positions and child not in doomed
     )
 
 

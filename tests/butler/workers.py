@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from butler_core import Butler, DatasetRef
+from butler_core import Butler, DatasetRef, SequenceEditMode
 from tests.butler.conftest import data_ids
 
 
@@ -28,3 +29,12 @@ def get(butler: Butler, ref: DatasetRef) -> object:
 def fail(butler: Butler) -> object:
     """Ask for what is not there."""
     return butler.get("summary", exposure=1)
+
+
+def edit_chain(root: Path, chain: str, name: str, times: int) -> None:
+    """Put a collection to a chain's front and take it out again, some times; leave it in."""
+    with Butler(root, writeable=True) as butler:
+        for number in range(times):
+            if number:
+                butler.edit_collection_chain(chain, [name], SequenceEditMode.REMOVE)
+            butler.edit_collection_chain(chain, [name], SequenceEditMode.PREPEND)

@@ -1,4 +1,4 @@
-"""Random edits of chains and of validity, compared with the simplest model there is."""
+"""Random edits of chains, tags and validity, compared with the simplest model there is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from butler_core.errors import ConflictError
-from butler_core.models.batch import Certification, CertificationMerge, ChainedCollectionEdit, Decertification
-from butler_core.models.collection import CollectionType, SequenceEditMode
+from butler_core.errors import ConflictError, DatasetNotFoundError
+from butler_core.models.batch import (
+    Certification,
+    CertificationMerge,
+    ChainedCollectionEdit,
+    Decertification,
+    TaggedCollectionEdit,
+)
+from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
 from butler_core.sql.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
 from butler_core.sql.registry import SqlRegistry
 from butler_core.testing.bridge import PlainBridge
@@ -145,3 +151,58 @@ def _validity(world: RegistryWorld, collection: str) -> list[tuple[int | None, i
             )
             for begin, end, uuid in cursor.fetchall()
         ]
+
+
+_MEMBERS = [(run, detector) for run in range(3) for detector in range(2)]
+_TAGS = st.lists(
+    st.tuples(st.sampled_from(SetEditMode), st.sets(st.integers(0, len(_MEMBERS) - 1), max_size=4)),
+    max_size=8,
+)
+
+
+class _Refused(Exception):
+    """The model refuses an edit."""
+
+
+def _edit_tag(model: dict[int, int], mode: SetEditMode, given: set[int]) -> dict[int, int]:
+    """Return what a tag holds after an edit: for each detector, the number of a dataset."""
+    if mode in (SetEditMode.REMOVE, SetEditMode.DISCARD):
+        if mode is SetEditMode.REMOVE and not given <= set(model.values()):
+            raise _Refused
+        return {place: number for place, number in model.items() if number not in given}
+    new = {_MEMBERS[number][1]: number for number in given}
+    if len(new) < len(given):
+        raise _Refused
+    match mode:
+        case SetEditMode.ASSIGN:
+            return new if given else model  # of no type, so nothing is said
+        case SetEditMode.INSERT_OR_FAIL:
+            if not new.keys().isdisjoint(model):
+                raise _Refused
+            return model | new
+        case SetEditMode.INSERT_OR_SKIP:
+            return new | model
+        case _:
+            return model | new
+
+
+@_SHARED
+@given(_TAGS)
+def test_tags(world: RegistryWorld, edits: list[tuple[SetEditMode, set[int]]]) -> None:
+    prefix = f"{len(world.collections())}/"
+    world.register(*(f"{prefix}{run}" for run in range(3)))
+    refs = world.put(*(world.ref(detector=detector, run=f"{prefix}{run}") for run, detector in _MEMBERS))
+    tag = f"{prefix}tag"
+    world.register(tag, type=CollectionType.TAGGED)
+    model: dict[int, int] = {}
+    for mode, given_numbers in edits:
+        uuids = frozenset(refs[number].uuid for number in given_numbers)
+        edit = TaggedCollectionEdit(collection=tag, datasets=uuids, mode=mode)
+        try:
+            model = _edit_tag(model, mode, given_numbers)
+        except _Refused:
+            with pytest.raises((ConflictError, DatasetNotFoundError)):
+                world.edit(edit)
+        else:
+            world.edit(edit)
+        assert set(world.members(tag).values()) == {refs[number].uuid for number in model.values()}
