@@ -182,7 +182,8 @@ class DimensionWriter:
         place: Callable[[DimensionElementName], int],
     ) -> list[DimensionDataInsertion]:
         """Insert what comes before a place in the universe's order; return the rest."""
-        due, rest = [], []
+        due: list[DimensionDataInsertion] = []
+        rest: list[DimensionDataInsertion] = []
         for insertion in waiting:
             (due if place(insertion.element) < limit else rest).append(insertion)
         self.insert_all(transaction, due)

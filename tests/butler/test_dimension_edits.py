@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def _observation(number: int, physical_filter: str, **values: object) -> dict[st
     return fixed | values
 
 
-def _count(butler: Butler, element: str, **data_id: int) -> int:
+def _count(butler: Butler, element: str, **data_id: Any) -> int:
     return butler.query_dimension_records(element, instrument=INSTRUMENT, **data_id).count()
 
 
