@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import get_args
+from functools import wraps
+from typing import Any, get_args
 
 import click
 
 from butler_core.butler import Butler
 from butler_core.errors import InvalidInputError
 from butler_core.models.names import CollectionName, DataIdValue, DimensionName, Progress, TransferMode
+from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
+from butler_core.tai import TimeScale
 
 root_argument = click.argument("root")
 where_option = click.option(
@@ -114,3 +117,46 @@ def _looks_like_int(value: str) -> bool:
 def format_data_id(data_id: Mapping[DimensionName, DataIdValue]) -> str:
     """Write a data ID as it can be typed."""
     return " ".join(f"{name}={value}" for name, value in data_id.items())
+
+
+def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --begin, --end and --scale; the command gets them as ``timespan``, None if no bound is given."""
+
+    @wraps(command)
+    def with_timespan(*args: Any, begin: str | None, end: str | None, scale: TimeScale, **kwargs: Any) -> Any:
+        timespan = None
+        if begin is not None or end is not None:
+            timespan = Timespan.from_iso(begin, end, scale)
+            if timespan.is_empty:
+                raise InvalidInputError(
+                    f"There is no time from {begin} to {end}.", remedy="Give an --end after --begin."
+                )
+        return command(*args, timespan=timespan, **kwargs)
+
+    result: Callable[..., Any] = with_timespan
+    for option in (
+        click.option(
+            "--scale",
+            type=click.Choice(["tai", "utc"]),
+            default="tai",
+            show_default=True,
+            help="What the times are in.",
+        ),
+        click.option(
+            "--end", default=None, metavar="TIME", help="First instant after it; without it, for ever."
+        ),
+        click.option(
+            "--begin",
+            default=None,
+            metavar="TIME",
+            help="Such as 2026-03-21T12:00:00; without it, since ever.",
+        ),
+    ):
+        result = option(result)
+    return result
+
+
+def format_timespan(timespan: Timespan | None) -> str:
+    """Write a timespan in TAI; None is all time."""
+    begin, end = (None, None) if timespan is None else timespan.to_iso()
+    return f"{begin or '...'} / {end or '...'}"

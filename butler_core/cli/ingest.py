@@ -72,11 +72,12 @@ def command(
         datasets = _make_datasets(butler, dataset_type, run, rows, formatter)
         if formatter is not None:
             discovery.get_formatter(formatter)  # else nobody could read what is taken in
-        # This refuses what has no dimension records, before there is a RUN for it.
-        butler.predict_put_many([ref for each in datasets for ref in each.refs])
-        butler.register_collection(run)
-        refs = butler.ingest(*datasets, transfer=transfer)
-    print_facts({"datasets": len(refs), "files": len(datasets), "run": run}, as_json=as_json)
+        # One batch: where files are refused, no empty RUN stays behind.
+        with butler.batched() as batch:
+            batch.register_collection(run)
+            batch.ingest(*datasets, transfer=transfer)
+    count = sum(len(each.refs) for each in datasets)
+    print_facts({"datasets": count, "files": len(datasets), "run": run}, as_json=as_json)
 
 
 class Row(NamedTuple):

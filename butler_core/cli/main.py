@@ -3,7 +3,7 @@
 Exit codes, for scripts:
 
 === =======================================================================
-0   done
+0   done; also where a query finds nothing, and says why on standard error
 1   anything else, errors of butler itself included
 2   wrong usage or invalid input: mend the command line, the data or the configuration
 3   something that was named does not exist
@@ -39,6 +39,16 @@ _VERBS: dict[str, tuple[str, str]] = {
     "import": ("import_", "Take in an export of another repository."),
     "register-dataset-type": ("register_dataset_type", "Define a kind of dataset."),
     "register-collection": ("register_collection", "Make a collection, or set the children of a chain."),
+    "collection-chain": ("collection_chain", "Change the children of a chain."),
+    "associate": ("associate", "Put datasets into a TAGGED collection."),
+    "disassociate": ("disassociate", "Take datasets out of a TAGGED collection."),
+    "certify": ("certify", "Say for which time calibrations are valid."),
+    "decertify": ("decertify", "Take validity away from calibrations."),
+    "merge-certifications": ("merge_certifications", "Fill a CALIBRATION collection from others."),
+    "insert-dimension-records": (
+        "insert_dimension_records",
+        "Insert rows of a dimension element from a file.",
+    ),
     "put": ("put", "Store the content of a file as a new dataset."),
     "get": ("get", "Read a dataset, to the terminal or a file."),
     "ingest": ("ingest", "Take in files as they are."),

@@ -1,22 +1,47 @@
-"""Tables and JSON on standard output."""
+"""Tables, CSV and JSON on standard output."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal, get_args
 
 import click
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
+Format = Literal["table", "json", "csv"]
+"""What rows can be printed as."""
+
 _PLAIN_ROWS = 1000
 """Column widths come from this many rows, so that any number of rows can be streamed."""
 _FLOAT_DIGITS = 12
 """What a table shows of a float; JSON has all digits."""
+
+
+def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --format, and --json that says the same briefly; the command gets them as ``output_format``."""
+
+    @wraps(command)
+    def with_format(*args: Any, format_name: Format | None, as_json: bool, **kwargs: Any) -> Any:
+        if as_json and format_name not in (None, "json"):
+            raise click.UsageError(f"--json and --format {format_name} contradict each other.")
+        return command(*args, output_format="json" if as_json else format_name or "table", **kwargs)
+
+    option = click.option(
+        "--format",
+        "format_name",
+        type=click.Choice(get_args(Format)),
+        default=None,
+        help="For people, or for programs.  [default: table]",
+    )
+    return option(click.option("--json", "as_json", is_flag=True, help="As --format json.")(with_format))
 
 
 def to_json(value: Any) -> str:
@@ -42,6 +67,29 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json
         return len(cells)
     rest = iterator if following is None else chain([following], iterator)
     return _print_plain(columns, cells, ([_cell(value) for value in row] for row in rest), numeric)
+
+
+def print_results(columns: Sequence[str], rows: Iterable[Sequence[Any]], output_format: Format) -> int:
+    """Print rows in a format, and return their number."""
+    if output_format == "csv":
+        return print_csv(columns, rows)
+    return print_rows(columns, rows, as_json=output_format == "json")
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Print comma-separated values with a header while they come; return the number of rows.
+
+    Missing values are empty; several values in one are separated by commas, within quotes.
+    """
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
+    count = 0
+    for count, row in enumerate(chain([columns], rows)):  # noqa: B007 - it is returned
+        writer.writerow(map(_csv_cell, row))
+        click.echo(line.getvalue(), nl=False)
+        line.seek(0)
+        line.truncate()
+    return count
 
 
 def print_json_array(objects: Iterable[Any]) -> int:
@@ -87,6 +135,12 @@ def _cell(value: Any) -> str:
         return ", ".join(map(str, value))
     # A line break in a value must not look like another row.
     return str(value).replace("\n", "\\n")
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple, set, frozenset)) else value
 
 
 def _print_plain(

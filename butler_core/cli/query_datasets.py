@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,16 +12,13 @@ from butler_core.cli.common import (
     collections_option,
     data_id_arguments,
     format_data_id,
-    limit_option,
     open_butler,
-    order_option,
     parse_data_id,
     root_argument,
     split_names,
-    where_option,
 )
-from butler_core.cli.output import json_option, print_json_array, print_rows
-from butler_core.cli.results import explain_if_empty
+from butler_core.cli.querying import Wanted, query_options
+from butler_core.client_cache import is_glob
 from butler_core.models.dataset_ref import DatasetRef
 
 
@@ -30,23 +27,17 @@ from butler_core.models.dataset_ref import DatasetRef
 @click.argument("dataset_types", metavar="TYPE,TYPE")
 @data_id_arguments
 @collections_option
-@where_option
-@order_option
-@limit_option
 @click.option(
     "--find-all", is_flag=True, help="Also what earlier collections hide; always so without --collections."
 )
-@json_option
+@query_options
 def command(
     root: str,
     dataset_types: str,
     data_id: tuple[str, ...],
     collections: tuple[str, ...],
-    where: str,
-    order_by: str,
-    limit: int | None,
     find_all: bool,
-    as_json: bool,
+    wanted: Wanted,
 ) -> None:
     """Find datasets of the given types (names or globs, separated by commas).
 
@@ -63,17 +54,12 @@ def command(
             names,
             searched or ...,
             find_first=bool(searched) and not find_all,
-            where=where,
+            where=wanted.where,
             data_id=parse_data_id(butler.dimensions, data_id),
         )
-        if order_by:
-            results = results.sorted(split_names(order_by))
-        results = results.sliced(0, limit)
-        if as_json:
-            print_json_array(map(_describe, results))
-            return
-        columns, rows = _table(butler, names, iter(results))
-        explain_if_empty(print_rows(columns, rows, as_json=False), results, limit)
+        results = wanted.choose(results)
+        columns, to_row = _table(butler, names)
+        wanted.show(results, columns, map(to_row, results), map(_describe, results))
 
 
 def _describe(ref: DatasetRef) -> dict[str, Any]:
@@ -85,13 +71,15 @@ def _describe(ref: DatasetRef) -> dict[str, Any]:
     }
 
 
-def _table(
-    butler: Butler, names: list[str], refs: Iterator[DatasetRef]
-) -> tuple[list[str], Iterator[list[Any]]]:
+def _table(butler: Butler, names: list[str]) -> tuple[list[str], Callable[[DatasetRef], list[Any]]]:
     """Give each dimension a column if all refs are of one type, else write data IDs as one."""
-    if len(names) == 1 and not any(character in names[0] for character in "*?["):
+    if len(names) == 1 and not is_glob(names[0]):
         dimensions = butler.get_dataset_type(names[0]).dimensions.required
-        rows = ([ref.run, *(ref.data_id[name] for name in dimensions), ref.uuid] for ref in refs)
-        return ["run", *dimensions, "uuid"], rows
-    anything = ([ref.dataset_type.name, ref.run, format_data_id(ref.data_id), ref.uuid] for ref in refs)
-    return ["type", "run", "data ID", "uuid"], anything
+        return (
+            ["run", *dimensions, "uuid"],
+            lambda ref: [ref.run, *(ref.data_id[name] for name in dimensions), ref.uuid],
+        )
+    return (
+        ["type", "run", "data ID", "uuid"],
+        lambda ref: [ref.dataset_type.name, ref.run, format_data_id(ref.data_id), ref.uuid],
+    )

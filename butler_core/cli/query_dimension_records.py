@@ -7,18 +7,9 @@ from typing import Any
 import click
 
 from butler_core import tai
-from butler_core.cli.common import (
-    data_id_arguments,
-    limit_option,
-    open_butler,
-    order_option,
-    parse_data_id,
-    root_argument,
-    split_names,
-    where_option,
-)
-from butler_core.cli.output import json_option, print_json_array, print_rows
-from butler_core.cli.results import explain_if_empty
+from butler_core.cli.common import data_id_arguments, open_butler, parse_data_id, root_argument
+from butler_core.cli.querying import Wanted, query_options
+from butler_core.cli.record_files import to_text
 from butler_core.models.columns import ColumnInfo
 from butler_core.models.record import record_shape
 from butler_core.models.timespan import Timespan
@@ -28,42 +19,29 @@ from butler_core.models.timespan import Timespan
 @root_argument
 @click.argument("element")
 @data_id_arguments
-@where_option
-@order_option
-@limit_option
-@json_option
-def command(
-    root: str,
-    element: str,
-    data_id: tuple[str, ...],
-    where: str,
-    order_by: str,
-    limit: int | None,
-    as_json: bool,
-) -> None:
+@query_options
+def command(root: str, element: str, data_id: tuple[str, ...], wanted: Wanted) -> None:
     """Show the rows of ELEMENT: a dimension such as visit, or a table that joins dimensions.
 
-    KEY=VALUE fixes values of dimensions.  Tables have times in TAI; JSON has them in TAI nanoseconds since 1970, and regions in
-    hexadecimal.
+    KEY=VALUE fixes values of dimensions.  Tables and CSV have times in TAI; JSON has them in TAI nanoseconds since 1970; JSON and
+    CSV have regions in hexadecimal, and can be read by `butler insert-dimension-records`.
+
+    Example: butler query-dimension-records repo visit instrument=HSC --order-by -visit --limit 3
     """
     with open_butler(root) as butler:
         results = butler.query_dimension_records(
-            element, where=where, data_id=parse_data_id(butler.dimensions, data_id)
+            element, where=wanted.where, data_id=parse_data_id(butler.dimensions, data_id)
         )
-        if order_by:
-            results = results.sorted(split_names(order_by))
-        results = results.sliced(0, limit)
-        if as_json:
-            print_json_array(record.to_raw() for record in results)
-            return
+        results = wanted.choose(results)
         columns = record_shape(butler.dimensions, element).columns
+        is_csv = wanted.format == "csv"
+        show = to_text if is_csv else _shown
         rows = (
-            [_shown(column.type, value) for column, value in zip(columns, record.values, strict=True)]
+            [show(column.type, value) for column, value in zip(columns, record.values, strict=True)]
             for record in results
         )
-        explain_if_empty(
-            print_rows([_header(column) for column in columns], rows, as_json=False), results, limit
-        )
+        names = [column.name if is_csv else _header(column) for column in columns]
+        wanted.show(results, names, rows, (record.to_raw() for record in results))
 
 
 def _header(column: ColumnInfo) -> str:

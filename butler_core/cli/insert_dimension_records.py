@@ -1,0 +1,80 @@
+"""``butler insert-dimension-records``: rows of a dimension element, from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO, get_args
+
+import click
+
+from butler_core.butler import Butler
+from butler_core.cli.common import open_butler, root_argument
+from butler_core.cli.output import json_option, print_facts
+from butler_core.cli.record_files import RecordFormat, choose_format, from_text, read_rows
+from butler_core.errors import InvalidInputError
+from butler_core.models.collection import SetInsertMode
+from butler_core.models.record import DimensionRecord, record_shape
+
+
+@click.command("insert-dimension-records")
+@root_argument
+@click.argument("element")
+@click.argument("file", type=click.File("r", encoding="utf-8"), metavar="FILE|-")
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in SetInsertMode]),
+    default=SetInsertMode.INSERT_OR_FAIL.value,
+    show_default=True,
+    help="What becomes of a record whose key is there already.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(RecordFormat)),
+    default=None,
+    help="What FILE is; else its ending says.  Standard input is JSON unless this says otherwise.",
+)
+@json_option
+def command(
+    root: str, element: str, file: TextIO, mode: str, form: RecordFormat | None, as_json: bool
+) -> None:
+    """Insert the records in FILE (- is standard input) into ELEMENT, all or none.
+
+    JSON and YAML are a list of mappings from column to value, CSV has a header.  Times are ISO text in TAI or, not in CSV,
+    nanoseconds.  Timespans are [BEGIN, END] in nanoseconds, with null for an open end; in CSV "BEGIN / END" in ISO text, with ...
+    for an open end.  Regions are hexadecimal.  What `butler query-dimension-records --format` prints can be read.
+
+    Example: butler insert-dimension-records repo detector detectors.csv --mode insert-or-skip
+    """
+    is_stdin = file.name in ("-", "<stdin>")
+    name = "standard input" if is_stdin else file.name
+    if form is None:
+        form = "json" if is_stdin else choose_format(file.name)
+    try:
+        text = file.read()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"{name} is no text in UTF-8: {error}.", remedy="Convert it first."
+        ) from error
+    rows = read_rows(text, name, form)
+    with open_butler(root, writeable=True) as butler:
+        records = list(_make_records(butler, element, rows, name, is_text=form == "csv"))
+        butler.insert_dimension_data(element, records, SetInsertMode(mode))
+    print_facts({"element": element, "records": len(records), "mode": mode}, as_json=as_json)
+
+
+def _make_records(
+    butler: Butler, element: str, rows: list[Mapping[str, Any]], name: str, *, is_text: bool
+) -> Iterator[DimensionRecord]:
+    shape = record_shape(butler.dimensions, element)
+    for number, row in enumerate(rows, 1):
+        try:
+            if is_text:
+                row = {
+                    key: from_text(shape.columns[shape.index[key]], value) if key in shape.index else value
+                    for key, value in row.items()
+                }
+            yield shape.make(row)
+        except InvalidInputError as error:
+            error.add_note(f"The mistake is in record {number} of {name}.")
+            raise

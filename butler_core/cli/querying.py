@@ -1,0 +1,100 @@
+"""What the verbs that query share: condition, order, slice, explanation and format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+
+import click
+
+from butler_core.cli.common import limit_option, order_option, split_names, where_option
+from butler_core.cli.output import Format, format_options, print_csv, print_json_array, print_rows
+from butler_core.cli.results import Explains, explain_if_empty
+
+Command = Callable[..., Any]
+
+offset_option = click.option(
+    "--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over the first N."
+)
+explain_option = click.option(
+    "--explain",
+    is_flag=True,
+    help="Show the statements and the database's plan instead of results; if there are none, why.",
+)
+
+
+class Results(Explains, Protocol):
+    """A query's result."""
+
+    def sorted(self, order_by: Sequence[str]) -> Self:
+        """Return it in an order."""
+
+    def sliced(self, start: int = 0, stop: int | None = None) -> Self:
+        """Return a part of it."""
+
+    def explain(self) -> str:
+        """Return the statements and the database's plan."""
+
+
+_R = TypeVar("_R", bound=Results)
+
+
+class Wanted(NamedTuple):
+    """What the options of a query say."""
+
+    where: str
+    order_by: str
+    limit: int | None
+    offset: int
+    explain: bool
+    format: Format
+
+    def choose(self, results: _R) -> _R:
+        """Put results into the order that is wanted, and return the part that is wanted."""
+        if self.order_by:
+            results = results.sorted(split_names(self.order_by))
+        return results.sliced(self.offset, None if self.limit is None else self.offset + self.limit)
+
+    def show(
+        self,
+        results: Results,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        objects: Iterable[Mapping[str, Any]],
+    ) -> None:
+        """Print results, or what explains them: ``objects`` is for JSON what ``rows`` is for all else."""
+        if self.explain:
+            click.echo(results.explain())
+            explain_if_empty(0, results, self.limit)
+            return
+        if self.format == "json":
+            count = print_json_array(objects)
+        elif self.format == "csv":
+            count = print_csv(columns, rows)
+        else:
+            count = print_rows(columns, rows, as_json=False)
+        explain_if_empty(count, results, self.limit)
+
+
+def query_options(command: Command) -> Command:
+    """Add the options that all queries have; the command gets them as ``wanted``."""
+
+    @wraps(command)
+    def with_wanted(
+        *args: Any,
+        where: str,
+        order_by: str,
+        limit: int | None,
+        offset: int,
+        explain: bool,
+        output_format: Format,
+        **kwargs: Any,
+    ) -> Any:
+        wanted = Wanted(where, order_by, limit, offset, explain, output_format)
+        return command(*args, wanted=wanted, **kwargs)
+
+    result: Command = with_wanted
+    for option in (format_options, explain_option, offset_option, limit_option, order_option, where_option):
+        result = option(result)
+    return result
