@@ -56,6 +56,7 @@ def run_shell(block: Block) -> None:
 SHOWN = {
     "tutorial.md": '{"seeing":0.8}',
     "batches.md": "",
+    "collections.md": '"detector":5',
     "removing.md": "removedsummary",
     "calibrations.md": "{'level':12}{'level':14}bias/morning",
 }
