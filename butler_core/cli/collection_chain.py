@@ -19,7 +19,7 @@ _MODES = {
 @click.command("collection-chain")
 @root_argument
 @click.argument("chain")
-@click.argument("children", metavar="CHILD,CHILD", nargs=-1)
+@click.argument("children", metavar="[CHILD,CHILD]...", nargs=-1)
 @click.option(
     "--mode",
     type=click.Choice(list(_MODES)),

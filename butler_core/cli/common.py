@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import click
 
+from butler_core import tai
 from butler_core.butler import Butler
 from butler_core.errors import InvalidInputError
 from butler_core.models.names import CollectionName, DataIdValue, DimensionName, Progress, TransferMode
@@ -126,7 +127,7 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_timespan(*args: Any, begin: str | None, end: str | None, scale: TimeScale, **kwargs: Any) -> Any:
         timespan = None
         if begin is not None or end is not None:
-            timespan = Timespan.from_iso(begin, end, scale)
+            timespan = Timespan(_parse_time(begin, scale), _parse_time(end, scale))
             if timespan.is_empty:
                 raise InvalidInputError(
                     f"There is no time from {begin} to {end}.", remedy="Give an --end after --begin."
@@ -140,7 +141,7 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["tai", "utc"]),
             default="tai",
             show_default=True,
-            help="What the times are in.",
+            help="What the times are in; a final Z means UTC anyway.",
         ),
         click.option(
             "--end", default=None, metavar="TIME", help="First instant after it; without it, for ever."
@@ -154,6 +155,10 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         result = option(result)
     return result
+
+
+def _parse_time(text: str | None, scale: TimeScale) -> int | None:
+    return None if text is None else tai.parse_iso(text, "utc" if text.endswith("Z") else scale)
 
 
 def format_timespan(timespan: Timespan | None) -> str:

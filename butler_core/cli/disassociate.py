@@ -8,6 +8,7 @@ from butler_core.cli.common import data_id_arguments, open_butler, root_argument
 from butler_core.cli.output import json_option, print_facts
 from butler_core.cli.removing import find_datasets
 from butler_core.cli.results import explain_if_empty
+from butler_core.client_cache import is_glob
 from butler_core.errors import InvalidInputError
 from butler_core.models.collection import CollectionType, SetEditMode
 
@@ -29,10 +30,9 @@ def command(
     Example: butler disassociate repo u/me/best summary --where "visit.exposure_time < 60"
     """
     with open_butler(root, writeable=True, collections=[tag]) as butler:
-        (info,) = butler.query_collections([tag]).details()
-        if info.type is not CollectionType.TAGGED:
+        if is_glob(tag) or butler.query_collections(tag).summarize_types() != {CollectionType.TAGGED}:
             raise InvalidInputError(
-                f"{tag!r} is {info.type.value.upper()}, not TAGGED.",
+                f"{tag!r} is no TAGGED collection.",
                 remedy="Name a TAGGED collection: butler query-collections --type tagged lists them.",
             )
         found = find_datasets(butler, dataset_types, data_id, [tag], where, find_all=False)

@@ -108,7 +108,7 @@ def test_tags_that_are_refused(root: Path) -> None:
     call("associate", root, "tag", "flat", "-c", A)
     assert "has that place" in call("associate", root, "tag", "flat", "-c", B, code=4).stderr
     assert "already as run" in call("associate", root, A, "flat", "-c", B, code=4).stderr
-    assert "RUN, not TAGGED" in call("disassociate", root, A, "flat", code=2).stderr
+    assert "no TAGGED collection" in call("disassociate", root, A, "flat", code=2).stderr
     assert "nothing found" in call("disassociate", root, "tag", "flat", "detector=9").stderr
     assert len(members(root, "tag")) == 4
 
@@ -149,9 +149,8 @@ def test_validity_is_given_trimmed_split_and_merged(root: Path) -> None:
 
 
 def test_times_may_be_utc(root: Path) -> None:
-    made = call_json(
-        "certify", root, "calib", "flat", "-c", A, "--begin", "2026-03-21T00:00:00Z", "--scale", "utc"
-    )
+    call("certify", root, "calib", "flat", "-c", A, "--end", "2026-03-21T00:00:00Z")
+    made = call_json("certify", root, "calib", "flat", "-c", A, "--begin", "2026-03-21", "--scale", "utc")
     assert made["timespan [TAI]"] == "2026-03-21T00:00:37 / ..."
 
 
@@ -176,6 +175,8 @@ def test_taking_validity_away_from_what_has_none_says_so(root: Path) -> None:
     call("certify", root, "calib", "flat", "-c", A)
     assert "nothing found" in call("decertify", root, "calib", "flat", "detector=9").stderr
     assert "RUN, not CALIBRATION" in call("decertify", root, A, "flat", code=2).stderr
+    assert "INPUT" in call("merge-certifications", root, "new", "", code=2).stderr
+    assert "no TAGGED" in call("disassociate", root, "c*", "flat", code=2).stderr
     assert "'calb'" in call("merge-certifications", root, "new", "calb", code=3).stderr
     assert call_json("decertify", root, "calib", "flat")["data_ids"] == "all"
     assert members(root, "calib") == {}
@@ -304,7 +305,7 @@ def test_lists_of_definitions(root: Path) -> None:
 
 def test_a_file_that_is_refused_leaves_no_run(root: Path, tmp_path: Path) -> None:
     data_id = ("instrument=Cam", "detector=0")
-    call("ingest", root, "flat", tmp_path / "nowhere.json", *data_id, "--run", "u/new", code=3)
+    call("ingest", root, "flat", tmp_path / "nowhere.json", *data_id, "--run", "u/new", code=2)
     assert "u/new" not in names(root)
     (tmp_path / "x.json").write_text("{}")
     assert call_json("ingest", root, "flat", tmp_path / "x.json", *data_id, "--run", "u/new")["datasets"] == 1
