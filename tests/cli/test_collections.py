@@ -28,7 +28,9 @@ def root(tmp_path: Path) -> Path:
         butler.register_dataset_type("flat", ["detector"], "StructuredDataDict", is_calibration=True)
         for run, count in ((A, 4), (B, 2)):
             butler.register_collection(run)
-            ids = [{"instrument": "Cam", "detector": detector} for detector in range(count)]
+            ids: list[dict[str, int | str]] = [
+                {"instrument": "Cam", "detector": detector} for detector in range(count)
+            ]
             butler.put_many([({}, ref) for ref in butler.make_refs("flat", ids, run=run)])
     return path
 
