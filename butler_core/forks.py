@@ -34,6 +34,8 @@ _resting: list[ForkAware] = []
 _taken: list[Any] = []
 _one_fork = threading.Lock()
 """Held around a fork: threads that fork at a time would undo each other's preparations."""
+_is_unprepared = False
+"""Whether something kept the fork that is under way from being prepared."""
 
 
 def watch(watcher: ForkAware) -> None:
@@ -53,33 +55,50 @@ def _alive(values: weakref.WeakValueDictionary[int, Any]) -> list[Any]:
 
 
 def _before_fork() -> None:
+    global _is_unprepared
     _one_fork.acquire()
-    for watcher in _alive(_watching):
-        watcher.before_fork()
-        _resting.append(watcher)
-    for lock in _alive(_guarded):
-        lock.acquire()
-        _taken.append(lock)
+    try:
+        for watcher in _alive(_watching):
+            watcher.before_fork()
+            _resting.append(watcher)
+        for lock in _alive(_guarded):
+            lock.acquire()
+            _taken.append(lock)
+    except BaseException:  # such as Ctrl-C while waiting; Python reports it, and forks all the same
+        _go_on()
+        _is_unprepared = True
+        raise
 
 
-def _open_locks() -> None:
+def _go_on() -> None:
     while _taken:
         _taken.pop().release()
-
-
-def _after_fork_in_parent() -> None:
-    _open_locks()
     while _resting:
         _resting.pop().after_fork_in_parent()
     _one_fork.release()
 
 
+def _after_fork_in_parent() -> None:
+    global _is_unprepared
+    if _is_unprepared:
+        _is_unprepared = False
+    else:
+        _go_on()
+
+
 def _after_fork_in_child() -> None:
-    global _one_fork
-    _open_locks()
+    global _one_fork, _is_unprepared
+    _one_fork = threading.Lock()
+    if _is_unprepared:
+        # Locks may be held, and transactions open, by threads that are not here: nothing of it is of any use.
+        _is_unprepared = False
+        for lock in _alive(_guarded):
+            lock._at_fork_reinit()
+        _resting[:] = _alive(_watching)
+    while _taken:
+        _taken.pop().release()
     while _resting:
         _resting.pop().after_fork_in_child()
-    _one_fork = threading.Lock()
 
 
 os.register_at_fork(

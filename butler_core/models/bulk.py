@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-_resting = 0
-"""How many contexts keep the collector off: with several threads, the first of those that overlap."""
+_open = 0
+"""How many contexts there are, those of several threads together."""
+_lock = threading.Lock()
+_turned_off = False
+"""Whether the first of them found the collector on, so that the last turns it on again."""
 
 
 class unwatched:  # reads as what it is in a with statement
@@ -18,20 +22,42 @@ class unwatched:  # reads as what it is in a with statement
     What becomes garbage meanwhile without a cycle is freed as ever.
     """
 
-    __slots__ = ("_was_on",)
+    __slots__ = ()
 
     def __enter__(self) -> None:
-        global _resting
-        self._was_on = gc.isenabled()
-        if self._was_on:
-            _resting += 1
-            gc.disable()
+        global _open, _turned_off
+        with _lock:
+            if not _open:
+                _turned_off = gc.isenabled()
+            _open += 1
+            if _turned_off:
+                gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        global _resting
-        if self._was_on:
-            _resting -= 1
-            gc.enable()
+        global _open
+        with _lock:
+            if _open:  # in a child that was forked within the context, it has ended
+                _open -= 1
+            if not _open:
+                _wake()
+
+
+def _wake() -> None:
+    global _turned_off
+    if _turned_off:
+        _turned_off = False
+        gc.enable()
+
+
+def _end_all() -> None:
+    """In a forked child: the threads that would have ended their contexts are not there."""
+    global _open, _lock
+    _lock = threading.Lock()
+    _open = 0
+    _wake()
+
+
+os.register_at_fork(after_in_child=_end_all)
 
 
 def picker(positions: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -42,14 +68,3 @@ def picker(positions: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...
         (position,) = positions
         return lambda row: (row[position],)
     return itemgetter(*positions)
-
-
-def _wake() -> None:
-    """In a forked child: the thread that would have turned the collector on again is not there."""
-    global _resting
-    if _resting:
-        _resting = 0
-        gc.enable()
-
-
-os.register_at_fork(after_in_child=_wake)

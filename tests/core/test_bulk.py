@@ -58,3 +58,40 @@ def test_a_child_that_is_forked_meanwhile_has_it_on() -> None:
     thread.join()
     assert is_on
     assert gc.isenabled()
+
+
+def test_a_child_that_is_forked_within_has_it_on_and_may_leave_and_enter_again() -> None:
+    with unwatched():
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                assert gc.isenabled()
+                with unwatched():
+                    assert not gc.isenabled()
+                assert gc.isenabled()
+                unwatched().__exit__()  # of the context that the parent entered
+                assert gc.isenabled()
+                with unwatched():
+                    assert not gc.isenabled()
+                assert gc.isenabled()
+                status = 0
+            finally:
+                os._exit(status)
+        assert not gc.isenabled()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert gc.isenabled()
+
+
+def test_many_threads_leave_it_on() -> None:
+    def enter_often() -> None:
+        for _ in range(2000):
+            with unwatched():
+                assert not gc.isenabled()
+
+    threads = [threading.Thread(target=enter_often) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert gc.isenabled()
