@@ -110,16 +110,11 @@ def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hash
 
 def _search_shape(search: DatasetSearch, catalog: Catalog) -> Hashable:
     registered = catalog.get_dataset_type(search.dataset_type)
-    return (
-        search.dataset_type,
-        registered.id,
-        registered.group_id,
-        registered.dataset_type.is_calibration,
-        search.find_first,
-        search.temporal_join,
-        search.timespan is not None,
-        tuple([name for name, _ in search.time_of]),
-    )
+    shape = (search.dataset_type, registered.id, registered.group_id, search.find_first)
+    if not registered.dataset_type.is_calibration:
+        return shape
+    times = tuple([name for name, _ in search.time_of])
+    return (*shape, search.temporal_join, search.timespan is not None, times)
 
 
 class _Execution:

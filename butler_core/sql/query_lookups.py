@@ -65,7 +65,7 @@ def answer_lookup(
         data_id = [data_id[position] for position in plan.lookup_order]
     values, registered = tuple(data_id), plan.types[0]
     records = query.datastore_records and context.opaque.only_table is not None
-    if kind_of(members) not in CALIBRATION_KINDS:
+    if not registered.dataset_type.is_calibration or kind_of(members) not in CALIBRATION_KINDS:
         return look_up(context, ask, catalog, registered, members, values, records=records)
     try:
         time = _asked_time(plan, query.searches[0], values)
