@@ -114,7 +114,8 @@ def _recover_one(
     gone = state is WriterState.GONE or (state is WriterState.ALIVE and is_over(journal))
     requests_over = journal.requests_until is None or now > journal.requests_until
     alive = state is WriterState.ALIVE and not gone
-    patient = state is WriterState.UNKNOWN and now - journal.begun < PATIENCE
+    # A time to come says no more than one long past: clocks differ, and nobody shall wait for ever.
+    patient = state is WriterState.UNKNOWN and abs(now - journal.begun) < PATIENCE
     batch_id = journal.batch_id
     if alive or patient:
         tally.waiting.append(_describe(datastore, name, journal, "", registry.outcomes([batch_id])[batch_id]))

@@ -122,9 +122,11 @@ class Stage:
         def look() -> None:
             problems = []
             try:
+                done = finished or self.operation.settle(self._butler, self.files)
                 problems += find_unaccounted(self._butler)
                 problems += find_violations(self._butler)
-                problems += self._compare(describe_state(self._butler), finished)
+                problems += self._compare(describe_state(self._butler), done)
+                problems += self.operation.find_lost(self._butler)
             except ButlerError as error:
                 problems.append(f"looking at it fails: {error}")
             with os.fdopen(writing, "w") as pipe:

@@ -23,6 +23,7 @@ from butler_core.models.names import TransferMode
 from butler_core.models.universe import DimensionUniverse
 from butler_core.testing.small_repository import RUN, data_ids, populate
 from butler_core.testing.system_calls import fork, wait
+from butler_core.transactions import journal_entries
 
 MANY = 20
 TAGGED = "u/test/tagged"
@@ -43,6 +44,14 @@ class Operation(ABC):
     @abstractmethod
     def act(self, butler: Butler, files: Path) -> object:
         """Do it."""
+
+    def settle(self, butler: Butler, files: Path) -> bool:
+        """After it was killed: end what no recovery ends; return whether it is done then."""
+        return False
+
+    def find_lost(self, butler: Butler) -> Iterator[str]:
+        """Say what was lost that neither users nor the Registry see."""
+        return iter(())
 
 
 def prepare_repository(butler: Butler, files: Path) -> None:
@@ -249,6 +258,44 @@ class Recover(Operation):
         return butler.recover()
 
 
+class VerifyRepair(Operation):
+    """Sets an artifact aside that nobody knows of, and brings one back that was set aside although a dataset needs it."""
+
+    name = "verify-repair"
+
+    def prepare(self, butler: Butler, files: Path) -> None:
+        datastore = butler._datastore
+        put = Put()
+        put.prepare(butler, files)
+        leave_behind(butler, files, put, "apply_batch")
+        (name,) = datastore.journals.list()
+        journal = datastore.journals.read(name)
+        datastore.delete_artifacts((), batch_id=journal.batch_id)  # bars the writer, as a recovery does first
+        datastore.journals.drop(name)
+        self._unknown = sorted(entry.artifact for entry in journal.entries)
+        (ref,) = butler.query_datasets("summary", RUN, data_id=data_ids()[0]).expanded()
+        records = ref.datastore_records or {}
+        needed = [entry.artifact for entry in journal_entries(datastore, [ref])]
+        if len(needed) != len(records) or datastore.set_aside([(needed[0], None)]) != set(needed):
+            raise AssertionError(f"{needed} could not be set aside")
+
+    def act(self, butler: Butler, files: Path) -> object:
+        return butler.verify(repair=True)
+
+    def settle(self, butler: Butler, files: Path) -> bool:
+        self.act(butler, files)
+        return True
+
+    def find_lost(self, butler: Butler) -> Iterator[str]:
+        back = butler._datastore.bring_back(self._unknown)
+        for artifact in self._unknown:
+            if artifact not in back:
+                yield f"artifact {artifact} was neither left where it was nor set aside"
+        for stat in butler._datastore.stat_artifacts(self._unknown):
+            if not stat.size_bytes:
+                yield f"artifact {stat.artifact} lost what was in it"
+
+
 OPERATIONS: tuple[Operation, ...] = (
     Put(),
     PutMany(),
@@ -263,4 +310,5 @@ OPERATIONS: tuple[Operation, ...] = (
     RemoveDatasets(),
     RemoveCollections(),
     Recover(),
+    VerifyRepair(),
 )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from butler_core.butler import Butler
-from butler_core.errors import ButlerError
+from butler_core.errors import ButlerError, CorruptError
 from butler_core.models.collection import CollectionType
 from butler_core.models.dataset_ref import DatasetRef
 
 NO_BYTES = "no bytes"
 """Stands for the content of a dataset that is registered and not stored."""
+
+MISSING = "missing"
+"""Stands for the content of a dataset that is recorded as stored and cannot be read."""
 
 State = dict[str, object]
 """All that users see of a repository, by what it is about, such as ``dataset summary{...} in run``."""
@@ -62,8 +65,7 @@ def describe_state(butler: Butler) -> State:
         if info.type is CollectionType.TAGGED:
             for ref in butler.query_datasets(..., info.name, find_first=False):
                 state[f"{name_dataset(ref)}, tagged in {info.name}"] = True
-    requests = [(ref, None) for ref in _stored(butler)]
-    contents = {result.ref.uuid: result.dataset for result in butler.get_many(requests)}
+    contents = {ref.uuid: _content(butler, ref) for ref in _stored(butler)}
     for ref in butler.query_datasets(..., ..., find_first=False):
         state[name_dataset(ref)] = contents.get(ref.uuid, NO_BYTES)
     return state
@@ -73,6 +75,13 @@ def name_dataset(ref: DatasetRef) -> str:
     """Return the name under which `describe_state` has a dataset."""
     values = ", ".join(f"{name}: {value}" for name, value in ref.data_id.required.items())
     return f"dataset {ref.dataset_type.name}@{{{values}}} in {ref.run}"
+
+
+def _content(butler: Butler, ref: DatasetRef) -> object:
+    try:
+        return butler.get(ref)
+    except CorruptError:
+        return MISSING
 
 
 def _stored(butler: Butler) -> list[DatasetRef]:

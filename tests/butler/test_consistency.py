@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from butler_core import Butler, DatasetRef, FileDataset
+from butler_core import Butler, DatasetRef, FileDataset, recovery
 from butler_core.errors import (
     BatchFencedError,
     DatasetNotStoredError,
@@ -240,6 +240,19 @@ def test_a_time_without_a_zone_is_no_reason_to_stop(butler: Butler, root: Path) 
     assert [len(report.finished), len(report.left_alone)] == [1, 1]
     assert bad.exists()
     assert not good.exists()
+
+
+def test_a_writer_of_whom_nothing_is_known_is_waited_for_an_hour_whatever_its_clock_says(
+    butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "find_writer_state", lambda writer: WriterState.UNKNOWN)
+    now = datetime.now(UTC)
+    waiting = [plant(butler, root, "x", begun=now + timedelta(minutes=m)) for m in (-50, 0, 50)]
+    stopped = [plant(butler, root, "y", begun=now + timedelta(minutes=m)) for m in (-70, 70, 1_000_000)]
+    report = butler.recover()
+    assert [len(report.waiting), len(report.finished)] == [3, 3]
+    assert all(file.exists() for file in waiting)
+    assert not any(file.exists() for file in stopped)
 
 
 def test_what_cannot_be_deleted_holds_up_nothing_else(butler: Butler, root: Path) -> None:
