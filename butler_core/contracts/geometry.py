@@ -34,7 +34,10 @@ class Geometry(ABC):
 
     @abstractmethod
     def envelope(self, region: Region, skypix: DimensionName) -> list[tuple[int, int]]:
-        """Return sorted pixel ranges ``[begin, end)`` that cover a region; perhaps too much, never too little."""
+        """Return sorted pixel ranges ``[begin, end)`` that cover a region; perhaps too much, never too little.
+
+        Two regions that overlap must have a pixel in common: what this leaves out, no spatial join finds.
+        """
 
     @abstractmethod
     def relate(self, first: Region, second: Region) -> RegionRelation:

@@ -146,7 +146,12 @@ class DimensionRecord:
     @property
     def data_id(self) -> DataCoordinate:
         """The data ID of the row."""
-        return DataCoordinate.from_required(self.shape.dimensions, self.key)
+        group, element = self.shape.dimensions, self.shape.element
+        if element.required == group.required:
+            return DataCoordinate.from_required(group, self.key)
+        # Join tables have their dimensions in the order in which the universe lists them there.
+        values = dict(zip(element.required, self.key, strict=True))
+        return DataCoordinate.from_required(group, tuple([values[name] for name in group.required]))
 
     @property
     def region(self) -> Region | None:

@@ -6,7 +6,8 @@ by whoever knows what is joined.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import sqlalchemy as sa
@@ -42,6 +43,7 @@ from butler_core.expressions.tree import (
     names_in,
 )
 from butler_core.sql.database import Database
+from butler_core.sql.region_conditions import LiteralPixels, RegionRows, region_bytes
 from butler_core.sql.shapes import list_items
 
 _NUMBERS = frozenset({"int", "float"})
@@ -49,23 +51,25 @@ _LITERAL_TYPES = {"int": "int", "float": "float", "string": "string", "uuid": "u
 _REMEDIES = {
     "time": "Write times as T'2024-01-31T12:00:00/tai'.",
     "timespan": "Write timespans as (T'...', T'...').",
+    "region": "Compare regions by OVERLAPS, with other regions.",
     "uuid": "Write UUIDs as UUID('...') or bind them.",
     "string": "Compare text with text, numbers with numbers: only text stands in single quotes.",
 }
-_WITHOUT_REGIONS = "Leave the region out, and compare those of the records that are found."
 
 
 class Typed(NamedTuple):
     """A value in SQL and its type."""
 
     type: str
-    """int, float, string, bool, bytes, uuid, time, timespan, or null."""
+    """int, float, string, bool, bytes, uuid, time, timespan, region, or null."""
     sql: Any
     """The value; for a timespan, its begin."""
     end: Any = None
     """For a timespan, its end."""
     nullable: bool = True
     is_constant: bool = False
+    pixels: RegionRows | LiteralPixels | None = None
+    """For a region: where its pixels are, if they are known."""
 
 
 class Conditions:
@@ -83,6 +87,10 @@ class Conditions:
         What the tree was parsed from, for errors.
     prefix
         What the names of parameters begin with.
+    joined
+        The `id` of nodes that hold for whatever is joined.
+    is_exact
+        Whether regions are compared where they share pixels, or taken to overlap then.
     """
 
     def __init__(
@@ -92,14 +100,21 @@ class Conditions:
         slots: dict[int, int],
         text: str,
         prefix: str = "w",
+        *,
+        joined: Container[int] = (),
+        is_exact: bool = True,
     ) -> None:
         self._database = database
         self._resolve = resolve
         self._slots = slots
         self._text = text
         self._prefix = prefix
+        self._joined = joined
+        self._is_exact = is_exact
         self.converters: dict[str, Callable[[Any], Any]] = {}
         """By parameter: how to make the database's value of the tree's, where it is not the same."""
+        self.copies: dict[str, str] = {}
+        """By parameter: another one that has the same value, before it is converted."""
 
     # -- errors
 
@@ -133,10 +148,7 @@ class Conditions:
         """Return what a value is in SQL."""
         match node:
             case Name(name=name):
-                found = self._resolve(name)
-                if found.type == "region":
-                    self._refuse(node, "regions cannot be compared in this version", _WITHOUT_REGIONS)
-                return found
+                return self._resolve(name)
             case NullLiteral():
                 return Typed("null", sa.null(), is_constant=True)
             case BoolLiteral(value=value):
@@ -150,8 +162,21 @@ class Conditions:
             case Arithmetic(op=op):
                 return self._arithmetic(node, op, self.value(node.left), self.value(node.right))
             case RegionLiteral() | EncodedRegionLiteral():
-                self._refuse(node, "regions cannot be compared in this version", _WITHOUT_REGIONS)
+                return self._region(node)
         return self._literal(node)
+
+    def _region(self, node: RegionLiteral | EncodedRegionLiteral) -> Typed:
+        regions, slot = self._database.regions, self._slots[id(node)]
+        if regions is None:
+            self._refuse(node, "the universe names no geometry, which would say what this is")
+        pixels = LiteralPixels(self._database, regions, f"{self._prefix}{slot}_pixels")
+        self._convert(slot, partial(region_bytes, regions))
+        for name, converter in pixels.converters.items():
+            self.converters[name] = converter
+            self.copies[name] = f"{self._prefix}{slot}"
+        return Typed(
+            "region", self._parameter(slot, "bytes"), nullable=False, is_constant=True, pixels=pixels
+        )
 
     def _literal(self, node: Any) -> Typed:
         slot, type_ = self._slots[id(node)], _LITERAL_TYPES[node.kind]
@@ -194,13 +219,15 @@ class Conditions:
 
     # -- conditions
 
-    def condition(self, node: Condition) -> sa.ColumnElement[bool]:
-        """Return what a condition is in SQL: true, false or NULL."""
+    def condition(self, node: Condition, *, filters: bool = False) -> sa.ColumnElement[bool]:
+        """Return what a condition is in SQL: true, false or NULL; if it merely ``filters``, false may stand for NULL."""
+        if id(node) in self._joined:
+            return sa.true()
         match node:
             case And(operands=operands):
-                return sa.and_(*map(self.condition, operands))
+                return sa.and_(*(self.condition(operand, filters=filters) for operand in operands))
             case Or(operands=operands):
-                return sa.or_(*map(self.condition, operands))
+                return sa.or_(*(self.condition(operand, filters=filters) for operand in operands))
             case Not(operand=operand):
                 return sa.not_(self.condition(operand))
             case Comparison(op=op):
@@ -214,7 +241,7 @@ class Conditions:
             case Like() | Glob():
                 return self._match(node)
             case Overlaps():
-                return self._overlaps(node, self.value(node.left), self.value(node.right))
+                return self._overlaps(node, self.value(node.left), self.value(node.right), filters)
             case Within():
                 return self._within(node, self.value(node.operand), self.value(node.timespan))
         return self._truth(node)
@@ -267,6 +294,8 @@ class Conditions:
         if "null" in (left.type, right.type):
             return _unknown()
         types = {left.type, right.type}
+        if "region" in types:
+            self._refuse_types(node, f"{op} cannot compare", left, right)
         if "timespan" in types and types <= {"timespan", "time"}:
             return self._compare_timespans(node, op, left, right)
         if len(types) > 1 and not types <= _NUMBERS:
@@ -307,16 +336,33 @@ class Conditions:
             return sa.case((sa.or_(*missing), _unknown()), else_=condition) == sa.true()
         return condition
 
-    def _overlaps(self, node: Expr, left: Typed, right: Typed) -> sa.ColumnElement[bool]:
+    def _overlaps(self, node: Expr, left: Typed, right: Typed, filters: bool) -> sa.ColumnElement[bool]:
         if "null" in (left.type, right.type):
             return _unknown()
+        if left.type == right.type == "region":
+            return self._regions_overlap(node, left, right, filters)
         if left.type == "time":
             return self._within(node, left, right)
         if right.type == "time":
             return self._within(node, right, left)
         if left.type != "timespan" or right.type != "timespan":
-            self._refuse_types(node, "OVERLAPS takes timespans, not", left, right)
+            self._refuse_types(node, "OVERLAPS takes two timespans or two regions, not", left, right)
         return self._and_not_empty(sa.and_(left.sql < right.end, right.sql < left.end), left, right)
+
+    def _regions_overlap(
+        self, node: Expr, left: Typed, right: Typed, filters: bool
+    ) -> sa.ColumnElement[bool]:
+        """Compare two regions; where a row may as well be false as unknown, only those that share a pixel."""
+        if self._database.regions is None:
+            self._refuse(node, "the universe names no geometry, which would compare regions")
+        overlap = self._database.regions_overlap(left.sql, right.sql)
+        if not filters:
+            return overlap
+        for rows, literal in ((left.pixels, right.pixels), (right.pixels, left.pixels)):
+            if isinstance(rows, RegionRows) and isinstance(literal, LiteralPixels):
+                near = literal.hold(rows)
+                return sa.and_(near, overlap) if self._is_exact else near
+        return overlap
 
     def _within(self, node: Expr, inner: Typed, outer: Typed) -> sa.ColumnElement[bool]:
         if "null" in (inner.type, outer.type):

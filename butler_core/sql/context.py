@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from butler_core.contracts.bridge import DatastoreBridge
+from butler_core.contracts.geometry import Geometry
+from butler_core.models import lookup
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.catalog import CatalogCache
 from butler_core.sql.database import Database
 from butler_core.sql.opaque import OpaqueRows
 from butler_core.sql.plan_cache import LruCache
 from butler_core.sql.record_fetcher import RecordFetcher
+from butler_core.sql.regions import Regions
 from butler_core.sql.schema import Schema
 
 
@@ -39,6 +43,8 @@ def make_context(
 ) -> SqlContext:
     """Put the parts of a registry together; nothing is read from the database yet."""
     schema = Schema(database, universe, bridges)
+    if universe.geometry is not None and universe.common_skypix is not None:
+        database.regions = Regions(partial(_find_geometry, universe.geometry), universe.common_skypix)
     return SqlContext(
         database=database,
         schema=schema,
@@ -48,3 +54,7 @@ def make_context(
         records=RecordFetcher(schema),
         opaque=OpaqueRows(schema, bridges),
     )
+
+
+def _find_geometry(name: str) -> Geometry:
+    return cast(Geometry, lookup.geometry(name))

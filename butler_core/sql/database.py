@@ -20,7 +20,9 @@ from sqlalchemy.types import TypeEngine
 from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError
 from butler_core.expressions.patterns import Pattern
 from butler_core.models.dataset_ref import uuid_from_bytes
+from butler_core.models.names import DimensionName
 from butler_core.sql.connections import Connections
+from butler_core.sql.regions import Regions
 
 ColumnKind: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "json"]
 """What a column of the database holds.  Regions are ``bytes``; a timespan is two columns of ``time``."""
@@ -93,6 +95,8 @@ class Database(ABC):
     """Such as transactional_ddl, temporary_tables, concurrent_writers."""
     driver_errors: tuple[type[Exception], ...]
     """What `translate` understands."""
+    regions: Regions | None = None
+    """What the functions of SQL about regions are; set when a registry opens whose universe has a geometry."""
     merges_sorted: bool = False
     """Whether EXCEPT of two selections in the order of an index reads both side by side, and ends when enough is found."""
 
@@ -248,6 +252,23 @@ class Database(ABC):
     def pattern_value(self, pattern: Pattern) -> str:
         """Return what the parameter of `matches` is bound to."""
         return pattern.to_like()
+
+    # -- what a plugin supplies: regions, which `regions` knows about and the database does not
+
+    @abstractmethod
+    def regions_overlap(self, left: Any, right: Any) -> sa.ColumnElement[bool]:
+        """Return whether two regions overlap, as `Regions.overlap` says it for each row."""
+
+    @abstractmethod
+    def pixel_region(self, skypix: DimensionName, index: Any) -> sa.ColumnElement[bytes]:
+        """Return the region of a pixel, as `Regions.pixel` says it."""
+
+    @abstractmethod
+    def pixels_of(self, skypix: DimensionName, region: Any) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+        """Return the pixels of a region that another part of the FROM clause has, as `Regions.pixels` says it.
+
+        The first is to be joined: a row for each pixel, which is in the second.
+        """
 
     @abstractmethod
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:

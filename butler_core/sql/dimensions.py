@@ -14,6 +14,7 @@ from butler_core.models.record import DimensionRecord
 from butler_core.models.results import SyncResult, SyncStatus
 from butler_core.sql.context import SqlContext
 from butler_core.sql.element_tables import ElementTable
+from butler_core.sql.overlaps import OverlapWriter
 from butler_core.sql.statement import Statement
 from butler_core.sql.transaction import Transaction
 
@@ -30,6 +31,7 @@ class DimensionWriter:
     def __init__(self, context: SqlContext) -> None:
         self._context = context
         self._insertions: dict[DimensionElementName, Mapping[SetInsertMode, Statement]] = {}
+        self._overlaps = OverlapWriter(context.database, context.records)
 
     def _get_table(self, element: DimensionElementName) -> ElementTable:
         table = self._context.schema.elements.get(element)
@@ -90,9 +92,11 @@ class DimensionWriter:
     def _write(
         self, transaction: Transaction, table: ElementTable, records: Iterable[RawRecord], mode: SetInsertMode
     ) -> None:
-        self._get_statement(table, mode).execute_many(transaction.cursor, table.rows(records))
+        rows = table.rows(records)
+        self._get_statement(table, mode).execute_many(transaction.cursor, rows)
         if table.element.is_governor and transaction.cursor.rowcount:
             transaction.mark_change()
+        self._overlaps.write(transaction.cursor, table, rows, mode)
 
     def _check(
         self, transaction: Transaction, table: ElementTable, records: Sequence[RawRecord], mode: SetInsertMode

@@ -18,6 +18,7 @@ from butler_core.models.record import DimensionRecord, RecordShape, record_shape
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionElement, DimensionUniverse
 from butler_core.sql.database import ColumnKind, Database
+from butler_core.sql.overlap_tables import has_overlaps, overlap_table
 from butler_core.tai import MAX_NS, MIN_NS
 
 UNBOUNDED_BEGIN = MIN_NS
@@ -97,6 +98,10 @@ class ElementTable:
         )
         self.key: tuple[sa.Column[Any], ...] = tuple(columns[name][0] for name in element.required)
         """The columns of the required dimensions."""
+        self.overlaps: sa.Table | None = None
+        """With the pixels of the common skypix dimension that regions touch; None if there are no regions."""
+        if has_overlaps(universe, element):
+            self.overlaps = overlap_table(database, metadata, universe, element, self.key)
         self._readers = self._find_readers()
         self._writers = self._find_writers()
         widths = [len(pair) for pair in columns.values()]

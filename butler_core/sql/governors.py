@@ -76,7 +76,9 @@ def _scopes(universe: DimensionUniverse, target: Target) -> list[DimensionName]:
     """Return the governors that give a meaning to what a name stands for."""
     if isinstance(target, DimensionTarget):
         element = universe.dimensions[target.name]
-    elif isinstance(target, ColumnTarget):
+    elif (
+        isinstance(target, ColumnTarget) and target.info.type != "region"
+    ):  # the sky is the same for everyone
         element = universe.elements[target.element]
     else:
         return []

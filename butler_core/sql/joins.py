@@ -1,7 +1,7 @@
 """What a query joins: tables of dimension elements on the dimensions they share, and searches for datasets.
 
 Tables are joined only where something needs them: a foreign key from a table that is joined already proves that a row
-exists.  No two parts are ever multiplied in silence where a spatial or temporal join belongs between them.
+exists.  What regions and timespans relate is joined by `butler_core.sql.overlap_joins`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from butler_core.errors import InternalError, InvalidInputError
 from butler_core.models.names import DimensionElementName, DimensionName
-from butler_core.models.universe import DimensionElement, DimensionGroup
+from butler_core.models.universe import DimensionGroup
 from butler_core.sql.element_tables import ElementTable
 from butler_core.sql.schema import Schema
 
@@ -72,6 +72,23 @@ class Joins:
         """Join any other table."""
         self._add(table, [on], is_outer=is_outer)
 
+    def add_values(
+        self,
+        table: sa.FromClause,
+        columns: Mapping[DimensionName, sa.ColumnElement[Any]],
+        *on: sa.ColumnElement[bool],
+    ) -> None:
+        """Join what has values of dimensions."""
+        self._add(table, [*on, *self._match(columns)])
+
+    def get_table(self, name: DimensionElementName) -> ElementTable:
+        """Return the table of an element, whether it is joined or not."""
+        return self._schema.elements[name]
+
+    def has(self, name: DimensionName) -> bool:
+        """Whether what is joined says the values of a dimension already."""
+        return name in self._columns
+
     def add_element(self, name: DimensionElementName, *, is_main: bool = False) -> ElementTable:
         """Join the table of an element unless it is there; it has one.
 
@@ -119,7 +136,10 @@ class Joins:
                 if name in self._elements[other].implied:
                     self.add_element(other)
         elif self.dimensions.universe.dimensions[name].is_skypix:
-            raise _needs_sphere(f"the pixels of {name}")
+            raise InvalidInputError(
+                f"Nothing says which pixels of {name} are meant: they are not listed anywhere.",
+                remedy="Add datasets that have them, or dimensions with regions which they are to overlap.",
+            )
         elif name in self._schema.elements:
             self.add_element(name)
         else:
@@ -158,10 +178,9 @@ class Joins:
         Raises
         ------
         InvalidInputError
-            If the dimensions need a spatial or temporal join.
+            If nothing says what values a dimension has.
         """
         groups = list(given)
-        self._refuse_overlaps(groups)
         for name in self.dimensions.elements:
             element = self._elements[name]
             if element.joins and not any(set(element.required) <= set(group.names) for group in groups):
@@ -176,10 +195,6 @@ class Joins:
         """Whether a foreign key of what is joined proves that a required dimension has a row for each value."""
         required = set(self.dimensions.universe.dimensions[name].required)
         return any(required <= key for key in self._keys)
-
-    def _refuse_overlaps(self, groups: Sequence[DimensionGroup]) -> None:
-        for kind in ("spatial", "temporal"):
-            _refuse_overlaps(kind, self.dimensions, groups)
 
 
 class SubqueryJoins(Joins):
@@ -221,49 +236,3 @@ class SubqueryJoins(Joins):
         assert self.source is not None  # it begins with a table
         select: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self.source).where(*conditions)
         return sa.exists(select.correlate_except(*self._tables))
-
-
-def _family(element: DimensionElement, kind: str) -> str | None:
-    return element.spatial_family if kind == "spatial" else element.temporal_family
-
-
-def _members(kind: str, group: DimensionGroup) -> dict[str, DimensionElementName]:
-    """Return the families of elements in a group, each with one of its elements."""
-    universe = group.universe
-    found: dict[str, DimensionElementName] = {}
-    for name in (*group.elements, *group.skypix):
-        element = universe.elements.get(name) or universe.dimensions[name]
-        family = _family(element, kind)
-        if family is not None:
-            found[family] = name
-    return found
-
-
-def _refuse_overlaps(kind: str, dimensions: DimensionGroup, groups: Sequence[DimensionGroup]) -> None:
-    """Raise the error for families of elements that no dataset search relates to one another."""
-    families = _members(kind, dimensions)
-    if len(families) < 2:
-        return
-    related = {next(iter(families))}
-    sets = [set(_members(kind, group)) for group in groups]
-    while True:
-        more = {family for members in sets if members & related for family in members} - related
-        if not more:
-            break
-        related |= more
-    apart = [name for family, name in families.items() if family not in related]
-    if apart:
-        near = next(name for family, name in families.items() if family in related)
-        if kind == "spatial":
-            raise _needs_sphere(f"{near} and {apart[0]}")
-        raise InvalidInputError(
-            f"Temporal joins are not possible yet, and {near} and {apart[0]} need one.",
-            remedy="Leave out the dimensions of one of them, or join datasets that have both.",
-        )
-
-
-def _needs_sphere(what: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"Spatial joins are not possible yet, and {what} need one.",
-        remedy="Leave out the dimensions of one of them, or join datasets that have both.",
-    )

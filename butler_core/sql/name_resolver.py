@@ -12,7 +12,8 @@ from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.conditions import Typed
 from butler_core.sql.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
 from butler_core.sql.joins import Joins
-from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget
+from butler_core.sql.query_names import DimensionTarget, FieldTarget, PixelTarget, QueryNames, RecordTarget
+from butler_core.sql.region_conditions import RegionRows
 from butler_core.sql.schema import Schema
 from butler_core.sql.search_sources import SearchSource
 
@@ -63,9 +64,16 @@ class NameResolver:
             return self._field(target)
         if isinstance(target, RecordTarget):
             return self._record(target)
+        if isinstance(target, PixelTarget):
+            region = self._schema.database.pixel_region(target.name, self._joins.column(target.name))
+            return Typed("region", region)
         table = self._joins.add_element(target.element)
         columns, info = table.columns[target.info.name], target.info
         nullable = info.nullable or self._joins.is_outer(target.element)
+        if info.name == "region" and table.overlaps is not None:
+            return Typed(
+                "region", columns[0], nullable=nullable, pixels=RegionRows(table.key, table.overlaps)
+            )
         if info.type != "timespan":
             return Typed(info.type, columns[0], nullable=nullable)
         if not target.bound:

@@ -241,6 +241,8 @@ class _Execution:
             if branch.earlier:
                 values["earlier"] = bind(branch.earlier)
         converters = self.plan.converters
+        for name, source in self.plan.copies.items():
+            values[name] = values[source]
         if not converters:
             return tuple([values[name] for name in compiled.statement.parameters])
         return tuple(

@@ -21,8 +21,10 @@ from butler_core.sql.governors import check_governors, fixed_slots
 from butler_core.sql.group_tables import dimension_kind
 from butler_core.sql.joins import Joins, SubqueryJoins
 from butler_core.sql.name_resolver import NameResolver
+from butler_core.sql.overlap_joins import OverlapJoiner, find_overlap_joins
 from butler_core.sql.paging import OrderKey
 from butler_core.sql.query_names import FieldTarget, QueryNames, RecordTarget
+from butler_core.sql.region_conditions import spoken_overlaps
 from butler_core.sql.row_values import cell_keys, cells_of
 from butler_core.sql.search_joins import AskedSearch, JoinedSearches, SearchJoiner
 from butler_core.sql.search_sources import CALIBRATION_KINDS, SearchSource
@@ -110,6 +112,14 @@ class Plan:
         self._names = self._read_names()
         self.dimensions: DimensionGroup = self._names.dimensions
         """All dimensions that take part."""
+        self._groups = [registered.dataset_type.dimensions for registered in self.types]
+        """Dimensions of datasets and uploads, which relate them."""
+        self._groups += [self.universe.conform(upload.dimensions) for upload in query.uploads]
+        spoken = spoken_overlaps(query.where, self._names)
+        self._overlaps = find_overlap_joins(query, self.dimensions, self._groups, spoken.values())
+        self._joined = [node for node, join in spoken.items() if join in self._overlaps]
+        self.copies: dict[str, str] = {}
+        """Parameters that have the value of another one, before it is converted."""
         self.converters: dict[str, Callable[[Any], Any]] = {}
         """How to make the database's values of the values in a condition, where they differ; by parameter."""
         self.governor_slots = self._check_governors()
@@ -198,6 +208,7 @@ class Plan:
             and query.uuids is None
             and not query.uploads
             and not query.order_by
+            and not self._overlaps
             and self.dimensions is self.result
             and set(self.result.required).issuperset(name for name, _ in query.data_id)
         )
@@ -294,15 +305,22 @@ class Plan:
         sources = parts.sources
         if self.element is not None:
             joins.add_element(self.element.element.name, is_main=True)
-        uploads = [self.universe.conform(upload.dimensions) for upload in self._query.uploads]
-        joins.complete([*(registered.dataset_type.dimensions for registered in self.types), *uploads])
+        OverlapJoiner(joins, self._context.database, is_exact=self._query.exact).add_all(self._overlaps)
+        joins.complete(self._groups)
         schema = self._context.schema
         resolver = NameResolver(schema, self.universe, self._names, joins, sources)
-        conditions = Conditions(self._context.database, resolver.get, self._slots, self._query.where_text)
+        conditions = Conditions(
+            self._context.database,
+            resolver.get,
+            self._slots,
+            self._query.where_text,
+            joined=self._joined,
+            is_exact=self._query.exact,
+        )
         values = [resolver.get(name) for name in self._query.columns]
         columns = self._output(joins, sources) if self._query.kind != "rows" else cells_of(values)
         if self._query.where is not None:
-            joins.conditions.append(conditions.condition(self._query.where))  # type: ignore[arg-type]
+            joins.conditions.append(conditions.condition(self._query.where, filters=True))  # type: ignore[arg-type]
         for position, (name, _) in enumerate(self._query.data_id):
             column = joins.column(name)
             joins.conditions.append(column == sa.bindparam(f"id{position}", type_=column.type))
@@ -310,6 +328,7 @@ class Plan:
             uuids = self._context.database.inline_values("uuids", "uuid")
             joins.conditions.append(self._main_source(sources).uuid.in_(uuids.select))
         self.converters.update(conditions.converters)
+        self.copies.update(conditions.copies)
         if variant.answer == "ambiguous":
             return self._ambiguous(joins, parts, variant.ambiguous)
         keys = self._order(joins, conditions, sources, variant)
@@ -427,7 +446,7 @@ class Plan:
         sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
         keys = sorting.keys(conditions)
         if self._query.kind != "rows" and (self.main is None or not self.is_ordered):
-            for name in self.result.required:
+            for name in self._key_order():
                 keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
         if self.main is not None and (self.is_ordered or self.main in timed):
             keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
@@ -438,6 +457,17 @@ class Plan:
         group = self.dimensions
         keys = [OrderKey(joins.column(name), dimension_kind(group, name)) for name in group.required]
         return keys + [OrderKey(source.uuid, "uuid") for source in sources if source is not None]
+
+    def _key_order(self) -> tuple[DimensionName, ...]:
+        """Return the required dimensions in the order in which rows come; of what is joined by regions, one side after the other.
+
+        A database can walk through that side by its key then, and need not sort all pairs for a page.
+        """
+        required = self.result.required
+        if self.main is not None or not self._overlaps:
+            return required
+        first = self.universe.get_element(self._overlaps[0].left).required
+        return tuple(dict.fromkeys([name for name in (*first, *required) if name in required]))
 
 
 def _without_rows(query: QueryDescription) -> QueryDescription:

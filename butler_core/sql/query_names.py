@@ -38,6 +38,13 @@ class ColumnTarget(NamedTuple):
     """``begin`` or ``end`` of a timespan; empty for the column itself."""
 
 
+class PixelTarget(NamedTuple):
+    """The region of a pixel."""
+
+    name: DimensionName
+    """The skypix dimension."""
+
+
 class FieldTarget(NamedTuple):
     """What every dataset has."""
 
@@ -57,7 +64,7 @@ class RecordTarget(NamedTuple):
     name: str
 
 
-Target: TypeAlias = DimensionTarget | ColumnTarget | FieldTarget | RecordTarget
+Target: TypeAlias = DimensionTarget | PixelTarget | ColumnTarget | FieldTarget | RecordTarget
 
 
 class QueryNames:
@@ -120,7 +127,7 @@ class QueryNames:
 
     def _note(self, name: str, target: Target) -> None:
         self._targets[name] = target
-        if isinstance(target, DimensionTarget):
+        if isinstance(target, DimensionTarget | PixelTarget):
             self.dimensions = self.dimensions.union((target.name,))
         elif isinstance(target, ColumnTarget):
             self.dimensions = self.dimensions.union(self._universe.elements[target.element].required)
@@ -137,6 +144,8 @@ class QueryNames:
             return key.type
         if isinstance(target, RecordTarget):
             return next(column.type for column in target.table.columns if column.name == target.name)
+        if isinstance(target, PixelTarget):
+            return "region"
         if target.bound:
             return "time"
         return (
@@ -214,6 +223,8 @@ def _column_of(element: DimensionElement, name: str, *, own_only: bool = False) 
             return DimensionTarget(element.name)
         if name in element.required or name in element.implied:
             return DimensionTarget(name)
+    if element.is_skypix and name == "region" and not own_only:
+        return PixelTarget(element.name)
     if not element.has_table:
         return None
     column, _, bound = name.partition(".")

@@ -366,7 +366,7 @@ def _fetch_many(
         records = {key: DimensionRecord(shape, values) for key, values in found[step.name].items()}
         columns[step.place] = list(map(records.get, keys[step.name]))
     if not group.elements:
-        return GroupRecords(group, [()] * len(rows), [()] * len(rows))
+        return GroupRecords(group, list(rows), [()] * len(rows))  # of pixels, or of nothing at all
     return GroupRecords(group, list(zip(*known, strict=True)), list(zip(*columns, strict=True)))
 
 

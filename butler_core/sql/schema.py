@@ -25,7 +25,7 @@ from butler_core.sql.database import ColumnKind, Cursor, Database
 from butler_core.sql.element_tables import ElementTable
 from butler_core.sql.group_tables import membership_columns, validity_columns
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of the tables that this code makes and understands."""
 
 

@@ -12,6 +12,7 @@ from butler_core.expressions.tree import (
     Between,
     BoolLiteral,
     Comparison,
+    EncodedRegionLiteral,
     Expr,
     FloatLiteral,
     Glob,
@@ -23,6 +24,7 @@ from butler_core.expressions.tree import (
     NullLiteral,
     Or,
     Overlaps,
+    RegionLiteral,
     Sign,
     StringLiteral,
     TimeLiteral,
@@ -113,6 +115,9 @@ def read_shape(node: Expr, values: list[Any], slots: dict[int, int] | None = Non
     if isinstance(node, TimespanLiteral):
         values += timespan_bounds(node)
         return ("timespan",)
+    if isinstance(node, RegionLiteral | EncodedRegionLiteral):
+        values.append(node)  # the geometry makes bytes of it
+        return ("region",)
     if isinstance(node, Like | Glob):
         values.append(
             Pattern.from_like(node.pattern) if isinstance(node, Like) else Pattern.from_glob(node.pattern)

@@ -12,7 +12,14 @@ from butler_core.expressions.tree import Expr, is_value, names_in
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.conditions import Conditions, Typed
 from butler_core.sql.paging import OrderKey
-from butler_core.sql.query_names import DimensionTarget, FieldTarget, QueryNames, RecordTarget, Target
+from butler_core.sql.query_names import (
+    DimensionTarget,
+    FieldTarget,
+    PixelTarget,
+    QueryNames,
+    RecordTarget,
+    Target,
+)
 from butler_core.sql.validity import find_rule
 
 
@@ -73,7 +80,7 @@ class Sorting(NamedTuple):
     def _is_determined(self, target: Target) -> bool:
         universe = self.dimensions.universe
         known = {*self.result.names, *(name for name, _ in self.query.data_id)}
-        if isinstance(target, DimensionTarget):
+        if isinstance(target, DimensionTarget | PixelTarget):
             return target.name in universe.conform(known & set(self.dimensions.names)).names
         if isinstance(target, FieldTarget):
             if target.search == self.main:

@@ -301,7 +301,7 @@ class DataIdTests:
         search = DatasetSearch(dataset_type="calexp", collections=())
         assert world.data_ids(["detector"], searches=(search,)) == []
 
-    @pytest.mark.parametrize("dimensions", [("visit", "tract"), ("htm7",), ("visit", "htm7")], ids=",".join)
+    @pytest.mark.parametrize("dimensions", [("visit", "tract"), ("visit", "htm7")], ids=",".join)
     def test_no_product_of_data_ids_stands_for_a_spatial_join(
         self, world: QueryWorld, dimensions: tuple[str, ...]
     ) -> None:

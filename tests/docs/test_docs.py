@@ -59,6 +59,7 @@ SHOWN = {
     "collections.md": '"detector":5',
     "removing.md": "removedsummary",
     "calibrations.md": "{'level':12}{'level':14}bias/morning",
+    "spatial.md": "tract:1",
 }
 """Pages whose blocks are run from top to bottom, and something that they show, without blanks."""
 

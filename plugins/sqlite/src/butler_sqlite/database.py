@@ -26,9 +26,10 @@ from butler_core.errors import (
     UnavailableError,
 )
 from butler_core.expressions.patterns import Pattern, Wildcard
-from butler_core.models.names import Durability
+from butler_core.models.names import DimensionName, Durability
 from butler_core.sql.database import ColumnKind, ConstraintError, Cursor, Database, InlineRows, InlineValues
 from butler_sqlite.places import is_read_only_place, may_read, may_write
+from butler_sqlite.region_functions import RegionFunctions
 
 # What a commit survives in WAL mode.  FULL syncs the log at every commit, so the commit outlives a power cut.  NORMAL
 # hands the log to the kernel and syncs at checkpoints only: the file is never damaged and a commit outlives the death of
@@ -77,6 +78,7 @@ class SqliteDatabase(Database):
         super().__init__(f"SQLite file {path}", sqlite.dialect(paramstyle="qmark"), is_writeable=is_writeable)
         self._path = path
         self._synchronous = _SYNCHRONOUS[durability]
+        self._functions = RegionFunctions(self)
 
     # -- connections
 
@@ -122,6 +124,7 @@ class SqliteDatabase(Database):
             )  # a log that one huge batch blew up shrinks again
             connection.create_function("butler_unhex", 1, bytes.fromhex, deterministic=True)
             connection.create_function("butler_fmod", 2, _fmod, deterministic=True)
+            self._functions.register(connection)
         except BaseException:
             connection.close()
             raise
@@ -180,6 +183,8 @@ class SqliteDatabase(Database):
             return InvalidInputError(
                 "A computation with integers leaves 64 bits.", remedy="Compute with floats: 1.0 * x."
             )
+        if (cause := self._functions.take_error(error)) is not None:
+            return cause
         code = getattr(error, "sqlite_errorcode", None)
         where = self.location
         if code == _WRONG_TYPE:
@@ -324,6 +329,24 @@ class SqliteDatabase(Database):
             re.sub(r"([*?\[])", r"[\1]", part) if isinstance(part, str) else _GLOB[part]
             for part in pattern.parts
         )
+
+    def regions_overlap(self, left: Any, right: Any) -> sa.ColumnElement[bool]:
+        """SQLite calls Python."""
+        overlap: sa.ColumnElement[bool] = sa.func.butler_overlap(left, right, type_=sa.BOOLEAN)
+        return overlap
+
+    def pixel_region(self, skypix: DimensionName, index: Any) -> sa.ColumnElement[bytes]:
+        """SQLite calls Python."""
+        region: sa.ColumnElement[bytes] = sa.func.butler_pixel(
+            sa.literal(skypix, sa.TEXT), index, type_=sa.BLOB
+        )
+        return region
+
+    def pixels_of(self, skypix: DimensionName, region: Any) -> tuple[sa.FromClause, sa.ColumnElement[int]]:
+        """SQLite calls Python, which answers with a JSON array."""
+        pixels = sa.func.json_each(sa.func.butler_pixels(sa.literal(skypix, sa.TEXT), region))
+        source = pixels.table_valued(sa.column("value", sa.INTEGER))
+        return source, source.c.value
 
     def explain(self, cursor: Cursor, text: str, values: Sequence[Any]) -> list[str]:
         """Return the plan, indented as it nests."""
