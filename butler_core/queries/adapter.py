@@ -22,8 +22,12 @@ class DescribedAdapter(Executed[_T_co], QueryAdapter[_T_co]):
 
     def __init__(self, query: Built, held: Held | None = None) -> None:
         super().__init__(query._services, query._specification, held)
-        self.query = query
+        self._query = query
+
+    @property
+    def query(self) -> Any:
         """The `Query` that these are results of; it may be built on further."""
+        return self._query
 
     @abstractmethod
     def _restricted(self, held: Held) -> Specification:

@@ -98,6 +98,8 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
                 remedy="Take list(...) of it, or run() the results of each type in by_dataset_type.",
             )
         held = {name: adapter.run() for name, adapter in self.by_dataset_type.items()}
+        if all(held[name] is adapter for name, adapter in self.by_dataset_type.items()):
+            return self
         return type(self)(held, is_sorted=self._is_sorted, offset=self._offset, limit=self._limit)
 
     def _slice(self, items: Iterable[Any]) -> Iterator[Any]:

@@ -34,10 +34,10 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
         self._is_expanded = is_expanded
 
     def _but(self, specification: Specification) -> Self:
-        return type(self)(self.query._but(specification), self.dimensions, is_expanded=self._is_expanded)
+        return type(self)(self._query._but(specification), self.dimensions, is_expanded=self._is_expanded)
 
     def _hold(self, held: Held) -> Self:
-        return type(self)(self.query, self.dimensions, is_expanded=self._is_expanded, held=held)
+        return type(self)(self._query, self.dimensions, is_expanded=self._is_expanded, held=held)
 
     def _restricted(self, held: Held) -> Specification:
         required = self.dimensions.required
@@ -52,7 +52,7 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
         """Return the same data IDs with dimension records."""
         if self._is_expanded:
             return self
-        return type(self)(self.query._but(self._asked()), self.dimensions, is_expanded=True)
+        return type(self)(self._query._but(self._asked()), self.dimensions, is_expanded=True)
 
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services

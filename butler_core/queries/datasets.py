@@ -34,10 +34,10 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
         self._is_expanded = is_expanded
 
     def _but(self, specification: Specification) -> Self:
-        return type(self)(self.query._but(specification), self.dataset_type, is_expanded=self._is_expanded)
+        return type(self)(self._query._but(specification), self.dataset_type, is_expanded=self._is_expanded)
 
     def _hold(self, held: Held) -> Self:
-        return type(self)(self.query, self.dataset_type, is_expanded=self._is_expanded, held=held)
+        return type(self)(self._query, self.dataset_type, is_expanded=self._is_expanded, held=held)
 
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services
@@ -76,8 +76,12 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
         rows = tuple((as_uuid(row[0]),) for page in held.pages for row in page.rows)
         search = self._specification.search_of(name)
         assert search is not None  # datasets of the type were found by it
+        services, asked = self._services, self._specification
+        dimensions = self.dataset_type.dimensions.names
+        fixed = asked.data_id + asked.defaults_used(services.universe, services.defaults, dimensions)
         return Specification(
             searches=(replace(search, find_first=False),),
+            data_id=fixed,  # true of all rows, so conditions that are added may rely on it
             uploads=(Upload(dataset_types=(name,), uuids=rows),),
             order_by=self._specification.order_by,
             is_settled=True,
@@ -87,11 +91,11 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
         """Return the same refs with dimension records and datastore records."""
         if self._is_expanded:
             return self
-        return type(self)(self.query._but(self._asked()), self.dataset_type, is_expanded=True)
+        return type(self)(self._query._but(self._asked()), self.dataset_type, is_expanded=True)
 
     def uuids(self) -> Iterable[UUID]:
         """Return the UUIDs alone; lazy, and can be iterated again."""
-        bare = type(self)(self.query, self.dataset_type, held=self._held)
+        bare = type(self)(self._query, self.dataset_type, held=self._held)
         return Again(lambda: bare._uuids())
 
     def _uuids(self) -> Iterator[UUID]:

@@ -104,7 +104,7 @@ class Query(Executed[Mapping[ColumnName, Any]]):
 
     def _joinable(self) -> Specification:
         asked = self._asked()
-        if asked.limit is not None or asked.offset:
+        if asked.limit or asked.offset:  # nothing stays nothing, whatever is joined
             raise InvalidInputError(
                 "A slice cannot be joined with more: its rows would be others.",
                 remedy="Join first and slice last, or go on with materialized().",

@@ -26,10 +26,10 @@ class DimensionRecordQueryAdapter(DescribedAdapter[DimensionRecord]):
         """Name of the element."""
 
     def _but(self, specification: Specification) -> Self:
-        return type(self)(self.query._but(specification), self.element)
+        return type(self)(self._query._but(specification), self.element)
 
     def _hold(self, held: Held) -> Self:
-        return type(self)(self.query, self.element, held=held)
+        return type(self)(self._query, self.element, held=held)
 
     def _restricted(self, held: Held) -> Specification:
         required = self._shape.element.required

@@ -452,7 +452,7 @@ class QueryAdapter(QueryBase[_T_co]):
     ) -> Self: ...
 
 class DatasetQueryAdapter(QueryAdapter[DatasetRef]):
-    query: Query
+    query: Any
     dataset_type: DatasetType
 
     def expanded(self) -> Self: ...
@@ -466,13 +466,13 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
     def uuids(self) -> Iterable[UUID]: ...
 
 class DataCoordinateQueryAdapter(QueryAdapter[DataCoordinate]):
-    query: Query
+    query: Any
     dimensions: DimensionGroup
 
     def expanded(self) -> Self: ...
 
 class DimensionRecordQueryAdapter(QueryAdapter[DimensionRecord]):
-    query: Query
+    query: Any
     element: DimensionElementName
 
 class CollectionInfo(NamedTuple):
