@@ -1,0 +1,269 @@
+"""Random questions, made such that about every second one has an answer: literals are values that occur, and most tests
+are turned such that they hold for a row that was drawn before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from tests.differential.answers import Oracle, Question, Row, Search, close, needs_sphere, split
+from tests.differential.evaluation import TooLargeError, evaluate
+from tests.differential.leaves import Leaves
+from tests.differential.trees import Column, Compare, Junction, Literal, Tree
+from tests.differential.world import (
+    CALIBRATION,
+    CALIBRATIONS,
+    CHAINS,
+    COLUMNS,
+    DATASET_TYPES,
+    EXPORTED_RUNS,
+    GOVERNORS,
+    KEYS,
+    REQUIRED,
+    RUNS,
+    TAGGED,
+)
+
+T = TypeVar("T")
+
+SUBJECTS: tuple[tuple[str, ...], ...] = (
+    (), ("instrument",), ("band",), ("physical_filter",), ("detector",), ("visit",), ("exposure",), ("day_obs",), ("group",),
+    ("visit_system",), ("skymap",), ("tract",), ("patch",), ("visit", "detector"), ("exposure", "detector"),
+    ("physical_filter", "detector"), ("band", "detector"), ("exposure", "visit"), ("visit", "visit_system"),
+    ("patch", "band"), ("band", "instrument"), ("exposure", "visit", "detector"), ("day_obs", "detector"),
+)  # fmt: skip
+"""Dimensions that data IDs are asked for."""
+EXTRAS: tuple[tuple[str, ...], ...] = (
+    (),
+    (),
+    (),
+    ("detector",),
+    ("visit",),
+    ("exposure",),
+    ("physical_filter",),
+    ("band",),
+)
+COLLECTIONS = (*EXPORTED_RUNS, *RUNS, *TAGGED, *CHAINS)
+
+
+class Die:
+    """Draws for hypothesis, which shrinks what it gives."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self._draw = draw
+
+    def chance(self, percent: int) -> bool:
+        """Whether something that happens so often happens."""
+        return self.number(1, 100) > 100 - percent
+
+    def number(self, least: int, most: int) -> int:
+        """Return an integer."""
+        number: int = self._draw(st.integers(least, most))
+        return number
+
+    def pick(self, items: Sequence[T]) -> T:
+        """Return one of some items."""
+        return items[self.number(0, len(items) - 1)]
+
+
+@st.composite
+def questions(draw: Callable[[st.SearchStrategy[Any]], Any], oracle: Oracle, kind: str) -> Question:
+    """Make a question of one kind."""
+    return _Maker(Die(draw), oracle, kind).question()
+
+
+class _Maker:
+    """Makes one question."""
+
+    def __init__(self, die: Die, oracle: Oracle, kind: str) -> None:
+        self._die = die
+        self._oracle = oracle
+        self._kind = kind
+
+    def question(self) -> Question:
+        """Make it."""
+        die = self._die
+        element = die.pick(list(COLUMNS)) if self._kind == "records" else ""
+        searches = self._searches()
+        if self._kind == "datasets":
+            dimensions = DATASET_TYPES[searches[0].dataset_type]
+        else:
+            dimensions = REQUIRED[element] if element else die.pick(SUBJECTS)
+        group = self._wider(dimensions, searches)
+        rows = self._oracle.rows(group, searches)
+        witness = die.pick(rows) if rows else None
+        data_id = self._data_id(dimensions, group, witness)
+        where = self._where(dimensions, group, searches, witness, element, data_id)
+        order = self._order(dimensions, searches)
+        return Question(
+            self._kind,
+            dimensions,
+            element,
+            searches,
+            where,
+            tuple(data_id.items()),
+            order,
+            die.number(0, 3) if order and die.chance(20) else 0,
+            die.number(0, 12) if die.chance(25) else None,
+        )
+
+    # -- what is asked for
+
+    def _searches(self) -> tuple[Search, ...]:
+        die = self._die
+        if self._kind == "datasets":
+            return (self._search(die.pick(list(DATASET_TYPES))),)
+        if die.chance(30):
+            return (self._search(die.pick(list(DATASET_TYPES))),)
+        return ()
+
+    def _search(self, dataset_type: str) -> Search:
+        die = self._die
+        find_first = die.chance(60)
+        holding = [
+            name for name in COLLECTIONS if self._oracle.world.search(dataset_type, [name], find_first=False)
+        ]
+        names = [die.pick(holding if die.chance(80) else COLLECTIONS) for _ in range(die.number(1, 3))]
+        if not find_first and dataset_type in CALIBRATIONS and die.chance(25):
+            names.append(CALIBRATION)
+        if die.chance(3):
+            names = []
+        return Search(dataset_type, tuple(dict.fromkeys(names)), find_first)
+
+    def _wider(self, dimensions: Sequence[str], searches: Sequence[Search]) -> frozenset[str]:
+        """Return the dimensions that conditions may be about: sometimes more than those that are asked for."""
+        names = [*dimensions, *(name for s in searches for name in DATASET_TYPES[s.dataset_type])]
+        wider = close([*names, *self._die.pick(EXTRAS)])
+        return close(names) if needs_sphere(wider, searches) else wider
+
+    def _data_id(
+        self, dimensions: Sequence[str], group: frozenset[str], witness: Row | None
+    ) -> dict[str, Any]:
+        die, found = self._die, {}
+        for governor in GOVERNORS:
+            if governor in group and witness is not None and die.chance(75):
+                found[governor] = witness[governor]
+        if witness is not None and "instrument" in found and die.chance(25):
+            name = die.pick(split(group)[die.chance(30)] or ["instrument"])
+            if witness[name] is not None:
+                found[name] = witness[name]
+        return found
+
+    # -- conditions
+
+    def _where(
+        self,
+        dimensions: Sequence[str],
+        group: frozenset[str],
+        searches: Sequence[Search],
+        witness: Row | None,
+        element: str,
+        data_id: dict[str, Any],
+    ) -> Tree | None:
+        die = self._die
+        if die.chance(10):
+            return None
+        own = close([*dimensions, *(name for s in searches for name in DATASET_TYPES[s.dataset_type])])
+        columns = [
+            *_dimension_columns(group, die),
+            *_element_columns(group, own, element),
+            *_fields(searches),
+        ]
+        tests = Leaves(die, self._oracle, columns, witness)
+        leaves = [self._steered(tests.draw(), witness) for _ in range(die.number(1, 4))]
+        tree = self._combined(leaves)
+        if witness is not None:
+            missing = [g for g in GOVERNORS if g in group and g not in data_id and die.chance(90)]
+            fixing = [
+                Compare("=", Column(g, "string", "dimension", g), Literal(witness[g], "string"))
+                for g in missing
+            ]
+            if fixing:
+                parts = [*fixing, tree] if die.chance(50) else [tree, *fixing]
+                tree = Junction("AND", tuple(parts))
+        return tree
+
+    def _steered(self, test: Tree, witness: Row | None) -> Tree:
+        """Turn a test such that it is likely to hold for the witness."""
+        if witness is None or not self._die.chance(85):
+            return test
+        row = witness
+        try:
+            value = evaluate(test, lambda column: self._oracle.value(row, column))
+        except TooLargeError:
+            return test
+        return Leaves.turned(test, value, inside=self._die.chance(60))
+
+    def _combined(self, trees: list[Tree]) -> Tree:
+        die = self._die
+        while len(trees) > 1:
+            number = die.number(2, min(3, len(trees)))
+            op = "OR" if die.chance(35) else "AND"
+            joined: Tree = Junction(op, tuple(trees[:number]))
+            if die.chance(8):
+                joined = Leaves.negated(joined)
+            trees = [*trees[number:], joined]
+        return trees[0]
+
+    # -- order
+
+    def _order(self, dimensions: Sequence[str], searches: Sequence[Search]) -> tuple[tuple[Tree, bool], ...]:
+        die = self._die
+        if die.chance(50):
+            return ()
+        own = close(dimensions)
+        columns = [*_dimension_columns(own, die), *_element_columns(own, own, "")]
+        if self._kind == "datasets":
+            columns += _fields(searches)
+        sortable = [column for column in columns if column.type not in ("timespan", "region")]
+        if not sortable:
+            return ()
+        terms = []
+        for _ in range(die.number(1, 3)):
+            tests = Leaves(die, self._oracle, sortable, None)
+            terms.append((tests.sort_key(), die.chance(50)))
+        return tuple(terms)
+
+
+# -- names
+
+
+def _dimension_columns(group: frozenset[str], die: Die) -> list[Column]:
+    return [
+        Column(
+            f"{name}.{KEYS[name]}" if die.chance(15) else name,
+            "int" if KEYS[name] == "id" else "string",
+            "dimension",
+            name,
+        )
+        for name in sorted(group)
+    ]
+
+
+def _element_columns(group: frozenset[str], own: frozenset[str], preferred: str) -> list[Column]:
+    elements = [name for name in COLUMNS if set(REQUIRED[name]) <= group]
+    found = []
+    for element in elements:
+        for name, type_ in COLUMNS[element].items():
+            others = [other for other in elements if name in COLUMNS[other]]
+            is_bare = set(REQUIRED[element]) <= own and (len(others) == 1 or element == preferred)
+            text = name if is_bare and len(name) % 2 else f"{element}.{name}"
+            found.append(Column(text, type_, element, name))
+            if type_ == "timespan":
+                found += [
+                    Column(f"{text}.{bound}", "time", element, name, bound) for bound in ("begin", "end")
+                ]
+    return found
+
+
+def _fields(searches: Sequence[Search]) -> list[Column]:
+    found = []
+    for search in searches:
+        if CALIBRATION not in search.collections:
+            for name, type_ in (("run", "string"), ("collection", "string"), ("uuid", "uuid")):
+                text = name if search.find_first else f"{search.dataset_type}.{name}"
+                found.append(Column(text, type_, search.dataset_type, name))
+    return found
