@@ -245,7 +245,7 @@ def _compare(first: Any, second: Any, descending: bool) -> int:
     """Order two values; those that are missing come last either way."""
     if first is None or second is None:
         return (first is None) - (second is None)
-    order = (first > second) - (first < second)
+    order = int(first > second) - int(first < second)
     return -order if descending else order
 
 

@@ -45,7 +45,11 @@ def _nanoseconds(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1) * 1000
 
 
-_Loader.add_constructor("!uuid", lambda loader, node: UUID(loader.construct_scalar(node)))
+def _read_uuid(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> UUID:
+    return UUID(str(loader.construct_scalar(node)))
+
+
+_Loader.add_constructor("!uuid", _read_uuid)
 _Loader.add_constructor("!butler_time/tai/iso", _read_time)
 _Loader.add_multi_constructor(
     "lsst.sphgeom.", lambda loader, suffix, node: bytes.fromhex(loader.construct_mapping(node)["encoded"])

@@ -163,7 +163,7 @@ class World:
         for element, given in (*export.records, *ODD_RECORDS):
             names = (*REQUIRED[element], *IMPLIED.get(element, ()), *COLUMNS[element])
             key = tuple(given[name] for name in REQUIRED[element])
-            record = {name: given.get(name) for name in names}
+            record: Record = {name: given.get(name) for name in names}
             for name, type_ in COLUMNS[element].items():
                 if type_ == "float" and record[name] is not None:
                     record[name] = float(record[name])
