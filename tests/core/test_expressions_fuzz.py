@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -50,8 +50,8 @@ SAMPLES: dict[str, list[str]] = {
 """Texts of each terminal of the grammar: some that are right, some that only look so."""
 
 
-def _rules() -> dict[str, list[list[lark.grammar.Symbol]]]:
-    found: dict[str, list[list[lark.grammar.Symbol]]] = {}
+def _rules() -> dict[str, list[Sequence[lark.grammar.Symbol]]]:
+    found: dict[str, list[Sequence[lark.grammar.Symbol]]] = {}
     for rule in GRAMMAR.rules:
         found.setdefault(rule.origin.name, []).append(rule.expansion)
     return found
@@ -69,7 +69,7 @@ def _depths() -> dict[str, int]:
     return depths
 
 
-def _depth(expansion: list[lark.grammar.Symbol], depths: dict[str, int]) -> int:
+def _depth(expansion: Sequence[lark.grammar.Symbol], depths: dict[str, int]) -> int:
     return max((0 if symbol.is_term else depths[symbol.name] for symbol in expansion), default=0)
 
 

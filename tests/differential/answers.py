@@ -208,11 +208,13 @@ class Oracle:
         group = group_of(question)
         given = dict(question.data_id)
         found: dict[Any, Row] = {}
+        required, _ = split(question.dimensions)
         for row in self.rows(group, question.searches):
-            fits = all(row[name] == value for name, value in given.items())
+            fits = all(row[name] == value for name, value in given.items()) and self._is_row(
+                question, row, required
+            )
             if fits and (question.where is None or evaluate(question.where, self._lookup(row)) is True):
                 found.setdefault(self._result(question, row), row)
-        required, _ = split(question.dimensions)
 
         def compare(first: Any, second: Any) -> int:
             for tree, descending in question.order:
@@ -228,6 +230,15 @@ class Oracle:
         ordered = sorted(found, key=cmp_to_key(compare))
         stop = None if question.limit is None else question.offset + question.limit
         return ordered[question.offset : stop]
+
+    def _is_row(self, question: Question, row: Row, required: Sequence[str]) -> bool:
+        """Whether what is asked for exists: a data ID has all required values, and an element a record."""
+        if question.element:
+            return (
+                tuple(row[name] for name in REQUIRED[question.element])
+                in self.world.records[question.element]
+            )
+        return all(row[name] is not None for name in required)
 
     def _lookup(self, row: Row) -> Any:
         return lambda column: self.value(row, column)

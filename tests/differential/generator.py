@@ -126,7 +126,9 @@ class _Maker:
         holding = [
             name for name in COLLECTIONS if self._oracle.world.search(dataset_type, [name], find_first=False)
         ]
-        names = [die.pick(holding if die.chance(80) else COLLECTIONS) for _ in range(die.number(1, 3))]
+        names = [
+            die.pick(holding if holding and die.chance(80) else COLLECTIONS) for _ in range(die.number(1, 3))
+        ]
         if not find_first and dataset_type in CALIBRATIONS and die.chance(25):
             names.append(CALIBRATION)
         if die.chance(3):
@@ -215,7 +217,8 @@ class _Maker:
         if die.chance(50):
             return ()
         own = close(dimensions)
-        columns = [*_dimension_columns(own, die), *_element_columns(own, own, "")]
+        # Not bare: the condition may be about elements that have columns of the same name.
+        columns = [*_dimension_columns(own, die), *_element_columns(own, frozenset(), "")]
         if self._kind == "datasets":
             columns += _fields(searches)
         sortable = [column for column in columns if column.type not in ("timespan", "region")]

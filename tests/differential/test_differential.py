@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from butler_core.expressions.query import DatasetSearch
 from tests.differential.answers import Oracle, Question, group_of, lacks_governor, needs_sphere, split
 from tests.differential.evaluation import TooLargeError
 from tests.differential.generator import questions
-from tests.differential.trees import Writer
+from tests.differential.trees import IsIn, Literal, Match, Writer
 from tests.differential.world import REQUIRED, World
 
 QUESTIONS = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 150
@@ -55,7 +56,49 @@ def test_answers(butler: Butler, oracle: Oracle, kind: str) -> None:
 
     check()
     tally.check()
-    print(vars(tally))
+
+
+@pytest.mark.parametrize("kind", ["datasets", "data_ids", "records"])
+def test_no_value_is_in_the_text_of_a_statement(butler: Butler, oracle: Oracle, kind: str) -> None:
+    explained = []
+
+    @settings(max_examples=QUESTIONS // 3, database=None)
+    @given(question=questions(oracle, kind))
+    def check(question: Question) -> None:
+        assume(not needs_sphere(group_of(question), question.searches) and not lacks_governor(question))
+        writer = Writer()
+        where = "" if question.where is None else writer.write(question.where)
+        with pytest.MonkeyPatch.context() as patch:
+            _adapt(butler, patch, 100, question)
+            text = _ask(butler, question, where, writer.bind, []).explain()
+        statements = text if "SELECT" in text else ""
+        explained.append(statements)
+        for value in _values_of(question):
+            note(f"{value!r} in {statements}")
+            if isinstance(value, str):
+                assert f"'{value}'" not in statements
+            else:
+                assert not re.search(rf"(?<![\w.]){re.escape(str(abs(value)))}(?![\w.])", statements)
+
+    check()
+    assert sum(map(bool, explained)) > QUESTIONS // 6
+
+
+def _values_of(question: Question) -> list[Any]:
+    """Return those values of a question that a statement has no reason of its own to contain."""
+    trees = list(question.where.walk()) if question.where is not None else []
+    literals = [node.value for node in trees if isinstance(node, Literal)]
+    literals += [node.pattern for node in trees if isinstance(node, Match)]
+    literals += [
+        item.value
+        for node in trees
+        if isinstance(node, IsIn)
+        for item in node.items
+        if isinstance(item, Literal)
+    ]
+    literals += [value for _, value in question.data_id]
+    numbers = [v for v in literals if isinstance(v, int | float) and abs(v) >= 1000]
+    return numbers + [value for value in literals if isinstance(value, str) and value]
 
 
 def _adapt(butler: Butler, patch: pytest.MonkeyPatch, page_size: int, question: Question) -> None:

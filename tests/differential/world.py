@@ -153,14 +153,22 @@ ODD_RECORDS: tuple[tuple[str, Record], ...] = (
 
 
 class World:
-    """Records, datasets and collections as plain Python has them."""
+    """Records, datasets and collections as plain Python has them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    exports
+        What is read.
+    has_more
+        Whether there is more than that: odd records, and datasets that are made up.
+    """
+
+    def __init__(self, exports: Iterable[str] = EXPORTS, *, has_more: bool = True) -> None:
         export = Export(KEYS)
-        for name in EXPORTS:
+        for name in exports:
             export.read(sample_export(name))
         self.records: dict[str, dict[tuple[Any, ...], Record]] = {name: {} for name in COLUMNS}
-        for element, given in (*export.records, *ODD_RECORDS):
+        for element, given in (*export.records, *(ODD_RECORDS if has_more else ())):
             names = (*REQUIRED[element], *IMPLIED.get(element, ()), *COLUMNS[element])
             key = tuple(given[name] for name in REQUIRED[element])
             record: Record = {name: given.get(name) for name in names}
@@ -173,7 +181,7 @@ class World:
         self.datasets = [_with_required(dataset) for dataset in export.datasets]
         self.datasets += [
             Dataset(UUID(int=n * 7919 % 10007 << 64 | 0x8 << 60 | n), *dataset)
-            for n, dataset in enumerate(self._made_up())
+            for n, dataset in enumerate(self._made_up() if has_more else ())
         ]
         self.members = self._fill_collections()
         """Datasets by collection, chains aside."""

@@ -1,0 +1,197 @@
+"""``python -m tests.differential.peer``: random questions that both we and the peer understand get the same answers.
+
+``make test-peer`` runs it, in an environment that has lsst-daf-butler.  What cannot be compared, because it means something
+else there or nothing: order and slices (NULLs come first there), LIKE, BETWEEN, times and timespans (their literals are
+others), arithmetic with / and % (integers divide to integers there), NULL in lists, sets of values that are empty, `==`
+and `<>`, tests of booleans, fields of datasets, and bare names of columns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from butler_core import Butler
+from butler_rubin.samples import sample_export
+from tests.differential.answers import Oracle, Question, group_of, lacks_governor, needs_sphere, split
+from tests.differential.generator import questions
+from tests.differential.trees import (
+    Between,
+    Binary,
+    Column,
+    Compare,
+    IsIn,
+    IsNull,
+    Literal,
+    Match,
+    Negative,
+    Tree,
+    Within,
+    Writer,
+)
+from tests.differential.world import MADE_UP, REQUIRED, World
+
+EXPORTS = ("base", "spatial", "datasets", "ci_hsc-subset-skymap", "ci_hsc-subset", "lsstcam-subset")
+"""Those that do not contradict each other, which the peer refuses."""
+LEAST_SHARE = 0.3
+
+
+def main() -> int:
+    """Compare."""
+    parser = argparse.ArgumentParser(prog="python -m tests.differential.peer", description=__doc__)
+    parser.add_argument("--peer", type=Path, required=True, help="an interpreter that has lsst-daf-butler")
+    parser.add_argument("--questions", type=int, default=600, help="how many (default: %(default)s)")
+    options = parser.parse_args()
+    paths = [str(sample_export(name)) for name in EXPORTS]
+    asked = _questions(options.questions)
+    with tempfile.TemporaryDirectory() as place:
+        request = {"place": f"{place}/peer", "exports": paths, "questions": asked}
+        done = subprocess.run(
+            [options.peer, "-m", "tests.differential.peer_side"],
+            input=json.dumps(request), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            return 2
+        theirs = json.loads(done.stdout)
+        Butler.make_repo(f"{place}/ours", dimensions="rubin", durability="process")
+        with Butler(f"{place}/ours", writeable=True) as butler:
+            for path in paths:
+                butler.import_(path, skip_files=True)
+            ours = [_answer(butler, question) for question in asked]
+    return _report(asked, ours, theirs)
+
+
+def _report(asked: list[dict[str, Any]], ours: list[Any], theirs: list[Any]) -> int:
+    different = [n for n, answer in enumerate(ours) if _normal(answer) != _normal(theirs[n])]
+    for n in different:
+        print(json.dumps(asked[n]), f"  ours:   {ours[n]}", f"  theirs: {theirs[n]}", sep="\n")
+    answered = sum(bool(answer) for answer in ours)
+    print(
+        f"{len(asked)} questions, {answered} with answers that are not empty, {len(different)} answered differently"
+    )
+    return 1 if different or answered < LEAST_SHARE * len(asked) else 0
+
+
+def _normal(answer: Any) -> Any:
+    return answer if isinstance(answer, str) else sorted(map(json.dumps, answer))
+
+
+def _answer(butler: Butler, question: dict[str, Any]) -> list[Any]:
+    given: dict[str, Any] = {name: question[name] for name in ("where", "data_id")}
+    given["bind"] = question["bind"] or None
+    if question["kind"] == "datasets":
+        refs = butler.query_datasets(
+            question["dataset_type"], question["collections"], find_first=question["find_first"], **given
+        )
+        return [str(ref.uuid) for ref in refs]
+    if question["kind"] == "records":
+        records = butler.query_dimension_records(question["element"], **given)
+        return [[record[name] for name in question["required"]] for record in records]
+    data_ids = butler.query_data_ids(question["dimensions"], **given)
+    return [[data_id[name] for name in question["required"]] for data_id in data_ids]
+
+
+# -- questions that both understand
+
+
+def _questions(number: int) -> list[dict[str, Any]]:
+    oracle = Oracle(World(EXPORTS, has_more=False))
+    found: list[dict[str, Any]] = []
+    for kind in ("datasets", "data_ids", "records"):
+        found += _questions_of(oracle, kind, number // 3)
+    return found
+
+
+def _questions_of(oracle: Oracle, kind: str, number: int) -> list[dict[str, Any]]:
+    texts: dict[str, dict[str, Any]] = {}
+
+    @settings(
+        max_examples=number * 20, database=None, derandomize=True, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(questions(oracle, kind))
+    def collect(question: Question) -> None:
+        if len(texts) < number and _is_common(question):
+            asked = _to_json(question)
+            texts[json.dumps(asked)] = asked
+
+    collect()
+    return list(texts.values())
+
+
+def _is_common(question: Question) -> bool:
+    searches = question.searches if question.kind == "datasets" else ()
+    where = question.where
+    if (
+        any(search.dataset_type in MADE_UP or not search.collections for search in question.searches)
+        or (question.kind != "datasets" and question.searches)
+        or any(_is_ours(name) for search in searches for name in search.collections)
+        or not question.dimensions
+        or lacks_governor(replace(question, order=()))
+        or needs_sphere(group_of(replace(question, order=())), question.searches)
+    ):
+        return False
+    return where is None or all(map(_is_common_node, where.walk()))
+
+
+def _is_ours(collection: str) -> bool:
+    return collection.split("/")[0] in ("u", "tag", "chain", "calib")
+
+
+def _is_common_node(node: Tree) -> bool:
+    match node:
+        case Column():
+            is_plain = (
+                node.text == node.key
+                if node.source == "dimension"
+                else node.text == f"{node.source}.{node.key}"
+            )
+            return (
+                is_plain
+                and (node.source == "dimension" or node.source in REQUIRED)
+                and node.type in ("int", "float", "string")
+            )
+        case Literal(type=type_):
+            return type_ in ("int", "float", "string")
+        case Match() | Between() | Within() | IsNull() | Negative():
+            return False
+        case Compare(op=op):
+            return op in ("=", "!=", "<", "<=", ">", ">=")
+        case Binary(op=op):
+            return op in "+-*"
+        case IsIn(items=items):
+            return (
+                bool(items)
+                and not node.bind
+                and all(isinstance(i, tuple) or i.value is not None for i in items)
+            )
+    return True
+
+
+def _to_json(question: Question) -> dict[str, Any]:
+    writer = Writer()
+    asked: dict[str, Any] = {
+        "kind": question.kind,
+        "where": "" if question.where is None else writer.write(question.where),
+        "bind": writer.bind,
+        "data_id": dict(question.data_id),
+        "dimensions": list(question.dimensions),
+        "required": REQUIRED[question.element] if question.element else split(question.dimensions)[0],
+        "element": question.element,
+    }
+    if question.kind == "datasets":
+        asked |= question.searches[0].__dict__
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())
