@@ -40,6 +40,7 @@ class Joins:
         self._joined: set[DimensionElementName] = set()
         self._outer: set[DimensionElementName] = set()
         self._keys: list[frozenset[DimensionName]] = []
+        self._given: dict[DimensionName, None] = {}
 
     # -- growing
 
@@ -63,6 +64,8 @@ class Joins:
         """Join what has the required dimensions of a group as columns, and foreign keys (or as good) to their tables."""
         self._add(table, self._match({name: table.c[name] for name in group.required}))
         self._keys.append(frozenset(group.required))
+        # What these have as part of their key, records of other dimensions here may imply: the two must agree.
+        self._given.update((name, None) for name in group.required if name in self.dimensions.implied)
 
     def add_rows(self, table: sa.FromClause, names: Iterable[DimensionName]) -> None:
         """Join rows with the values of some dimensions as columns, of which nobody says whether they exist."""
@@ -103,8 +106,10 @@ class Joins:
         for dimension in element.required:
             if dimension in self.dimensions.implied:
                 self.column(dimension)
-        is_outer = not is_main and (
-            name in self.dimensions.implied or not (element.is_dimension or element.joins)
+        is_outer = (
+            not is_main
+            and (name in self.dimensions.implied or not (element.is_dimension or element.joins))
+            and self._given.keys().isdisjoint(element.implied)
         )
         if is_outer:
             self._outer.add(name)
@@ -132,9 +137,7 @@ class Joins:
 
     def _provide(self, name: DimensionName) -> None:
         if name in self.dimensions.implied:
-            for other in self.dimensions.elements:
-                if name in self._elements[other].implied:
-                    self.add_element(other)
+            self._add_implying(name)
         elif self.dimensions.universe.dimensions[name].is_skypix:
             raise InvalidInputError(
                 f"Nothing says which pixels of {name} are meant: they are not listed anywhere.",
@@ -146,6 +149,12 @@ class Joins:
             self._add_values(name)
         if name not in self._columns:
             raise InternalError(f"Nothing has the values of dimension {name!r}.", remedy="Report a bug.")
+
+    def _add_implying(self, name: DimensionName) -> None:
+        """Join all elements here whose records imply a dimension's value."""
+        for other in self.dimensions.elements:
+            if name in self._elements[other].implied:
+                self.add_element(other)
 
     def _add_values(self, name: DimensionName) -> None:
         """Join the values of a dimension without a table: those that other elements imply."""
@@ -185,6 +194,8 @@ class Joins:
             element = self._elements[name]
             if element.joins and not any(set(element.required) <= set(group.names) for group in groups):
                 self.add_element(name)
+        for name in self._given:
+            self._add_implying(name)
         for name in reversed(self.dimensions.required):
             if not self._exists(name):
                 self.column(name)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from butler_core.errors import ButlerError, InvalidInputError, QueryError
+from butler_core.expressions.query import DatasetSearch
 from butler_core.models.timespan import Timespan
 from butler_core.testing.query_world import ALT, CAM, Dataset, QueryWorld
 
@@ -289,3 +290,25 @@ class GovernorTests:
 
     def test_what_no_governor_scopes_needs_none(self, world: QueryWorld) -> None:
         assert len(world.data_ids(["physical_filter"], where="band = 'g'")) == 2
+
+    @pytest.mark.parametrize(
+        ("where", "bands"),
+        [
+            ("exposure.target_name = 'Zorro'", ["g"]),
+            ("exposure.target_name = 'a[b]'", []),
+            ("exposure.target_name = 'Zorro' AND physical_filter IS NOT NULL", ["g"]),
+            ("physical_filter = 'Cam-R'", []),
+        ],
+    )
+    def test_what_records_imply_agrees_with_the_key_of_a_dataset(
+        self, world: QueryWorld, where: str, bands: list[str]
+    ) -> None:
+        found = world.find("coadd", "r1", where=where, data_id={"instrument": CAM})
+        band = world.required("coadd").index("band")
+        assert [dataset.values[band] for dataset in found] == bands
+
+    def test_what_records_imply_agrees_between_searches(self, world: QueryWorld) -> None:
+        flats = DatasetSearch(dataset_type="flat", collections=("calib/run",), find_first=True)
+        found = world.find("calexp", "r1", searches=(flats,), data_id={"instrument": CAM})
+        visit = world.required("calexp").index("visit")
+        assert {dataset.values[visit] for dataset in found} == {2}  # the others were not taken with Cam-G
