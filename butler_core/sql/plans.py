@@ -432,6 +432,9 @@ class Plan:
             return [found.uuid, run, *(joins.column(name) for name in self.result.required)]
         if self.element is not None:
             return list(self.element.table.columns)
+        for name in self.result.required:
+            if joins.is_nullable(name):  # what the condition is about implies it, and may lack it
+                joins.conditions.append(joins.column(name).is_not(None))
         return [joins.column(name) for name in self.result.required + self.result.implied]
 
     def _order(

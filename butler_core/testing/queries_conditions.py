@@ -312,3 +312,8 @@ class GovernorTests:
         found = world.find("calexp", "r1", searches=(flats,), data_id={"instrument": CAM})
         visit = world.required("calexp").index("visit")
         assert {dataset.values[visit] for dataset in found} == {2}  # the others were not taken with Cam-G
+
+    def test_data_ids_have_all_required_values(self, world: QueryWorld) -> None:
+        where = "physical_filter IN ('Cam-G', 'Cam-Dark')"
+        found = world.data_ids(("band", "detector"), where=where, data_id={"instrument": CAM, "detector": 0})
+        assert [data_id["band"] for data_id in found] == ["g"]
