@@ -109,7 +109,7 @@ def _adapt(butler: Butler, patch: pytest.MonkeyPatch, page_size: int, question: 
         for s in question.searches
     )
 
-    def adapted(query: Any, *, page: str | None = None) -> Any:
+    def adapted(query: Any, *, page: str | None = None, **_: Any) -> Any:
         return execute(query.model_copy(update={"searches": searches}), page=page, page_size=page_size)
 
     patch.setattr(butler._registry, "execute", adapted)
