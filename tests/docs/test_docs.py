@@ -57,6 +57,7 @@ SHOWN = {
     "tutorial.md": '{"seeing":0.8}',
     "batches.md": "",
     "collections.md": '"detector":5',
+    "queries.md": "4[6,5]",
     "removing.md": "removedsummary",
     "calibrations.md": "{'level':12}{'level':14}bias/morning",
     "spatial.md": "tract:1",
