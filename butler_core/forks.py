@@ -34,8 +34,8 @@ _resting: list[ForkAware] = []
 _taken: list[Any] = []
 _one_fork = threading.Lock()
 """Held around a fork: threads that fork at a time would undo each other's preparations."""
-_is_unprepared = False
-"""Whether something kept the fork that is under way from being prepared."""
+_forking = threading.local()
+"""``is_prepared`` says whether all is ready for the fork that a thread begins."""
 
 
 def watch(watcher: ForkAware) -> None:
@@ -55,18 +55,21 @@ def _alive(values: weakref.WeakValueDictionary[int, Any]) -> list[Any]:
 
 
 def _before_fork() -> None:
-    global _is_unprepared
-    _one_fork.acquire()
+    _forking.is_prepared = is_alone = False
     try:
+        _one_fork.acquire()
+        is_alone = True
         for watcher in _alive(_watching):
             watcher.before_fork()
             _resting.append(watcher)
         for lock in _alive(_guarded):
             lock.acquire()
             _taken.append(lock)
+        _forking.is_prepared = True
     except BaseException:  # such as Ctrl-C while waiting; Python reports it, and forks all the same
-        _go_on()
-        _is_unprepared = True
+        _forking.is_prepared = False
+        if is_alone:
+            _go_on()
         raise
 
 
@@ -79,19 +82,17 @@ def _go_on() -> None:
 
 
 def _after_fork_in_parent() -> None:
-    global _is_unprepared
-    if _is_unprepared:
-        _is_unprepared = False
-    else:
+    if _forking.is_prepared:
+        _forking.is_prepared = False
         _go_on()
 
 
 def _after_fork_in_child() -> None:
-    global _one_fork, _is_unprepared
+    global _one_fork
     _one_fork = threading.Lock()
-    if _is_unprepared:
-        # Locks may be held, and transactions open, by threads that are not here: nothing of it is of any use.
-        _is_unprepared = False
+    if not _forking.is_prepared:
+        # Locks may be held, transactions open, and another fork half prepared, by threads that are not here.
+        _taken.clear()
         for lock in _alive(_guarded):
             lock._at_fork_reinit()
         _resting[:] = _alive(_watching)

@@ -11,7 +11,8 @@ from typing import Any
 
 _open = 0
 """How many contexts there are, those of several threads together."""
-_lock = threading.Lock()
+# A finalizer or signal handler of the same thread may come while it is held.
+_lock = threading.RLock()
 _turned_off = False
 """Whether the first of them found the collector on, so that the last turns it on again."""
 
@@ -52,7 +53,7 @@ def _wake() -> None:
 def _end_all() -> None:
     """In a forked child: the threads that would have ended their contexts are not there."""
     global _open, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _open = 0
     _wake()
 

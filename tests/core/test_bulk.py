@@ -95,3 +95,28 @@ def test_many_threads_leave_it_on() -> None:
     for thread in threads:
         thread.join()
     assert gc.isenabled()
+
+
+def test_a_finalizer_that_makes_many_objects_waits_for_nobody() -> None:
+    left: list[bool] = []
+
+    class Finalized:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            with unwatched():
+                left.append(True)
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(200):
+            Finalized()
+            with unwatched():
+                Finalized()
+    finally:
+        gc.set_threshold(*thresholds)
+    gc.collect()
+    assert len(left) == 400
+    assert gc.isenabled()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from butler_core import forks
 from butler_core.forks import guarded, watch
 
 
@@ -79,3 +80,34 @@ def test_an_interrupt_while_it_waits_leaves_a_child_that_works() -> None:
     assert ready.told == ["before", "parent"]
     interrupted.error = None
     assert run_in_child(lambda: interrupted.told == ["before", "child"]) == 0
+
+
+class NeverFree:
+    """A lock that another thread holds until the one that waits for it is interrupted."""
+
+    def __init__(self) -> None:
+        self.released = 0
+
+    def acquire(self) -> None:
+        raise KeyboardInterrupt
+
+    def release(self) -> None:
+        self.released += 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_another_thread_forks_leaves_that_fork_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock, watcher = guarded(threading.Lock()), Watcher()
+    watch(watcher)
+    others = NeverFree()
+    lock.acquire()  # as the other thread's preparations have left it
+    monkeypatch.setattr(forks, "_one_fork", others)
+    monkeypatch.setattr(forks, "_taken", [lock])
+    monkeypatch.setattr(forks, "_resting", [watcher])
+    assert run_in_child(lambda: lock.acquire(timeout=5) and watcher.told == ["child"]) == 0
+    assert others.released == 0
+    assert lock.locked()
+    assert watcher.told == []
+    assert forks._taken == [lock]
