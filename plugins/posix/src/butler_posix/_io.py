@@ -73,14 +73,17 @@ def open_hashing(path: str, algorithm: str) -> HashingWriter:
     return HashingWriter(path, algorithm)
 
 
-def copy(source: str, target: str) -> None:
-    """Copy a file's content to a new file."""
+def copy(source: str, target: str, algorithm: str | None = None) -> str | None:
+    """Copy a file's content to a new file; return the checksum of what was copied, if an algorithm is given."""
     import shutil
 
-    with open(source, "rb") as reader, open_new(target) as writer:
-        if step is not None:
-            step("write", target)
-        shutil.copyfileobj(reader, writer, 1 << 20)
+    with open(source, "rb") as reader:
+        new = open_hashing(target, algorithm) if algorithm else open_new(target)
+        with new as writer:
+            if step is not None:
+                step("write", target)
+            shutil.copyfileobj(reader, writer, 1 << 20)
+    return new.checksum() if isinstance(new, HashingWriter) else None
 
 
 def link(source: str, target: str) -> None:

@@ -124,9 +124,10 @@ class PosixBatch(ArtifactBatch):
         """Make an artifact of a local file: see `ArtifactBatch.adopt`."""
         staged = self._stage(artifact)
         try:
-            adopt_file(path, staged, mode, f"{self._store.directories.root}/{artifact}")
+            final = f"{self._store.directories.root}/{artifact}"
+            checksum = adopt_file(path, staged, mode, final, self._checksums)
             size_bytes = os.stat(path if os.path.islink(staged) else staged).st_size
-            return Written(size_bytes, checksum_of(path, self._checksums) if self._checksums else None)
+            return Written(size_bytes, checksum)
         except FileNotFoundError as error:
             self._check_barred(error)
             raise InvalidInputError(
