@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,12 +49,10 @@ class Selection:
         self.width = len(columns)
         """How many columns the answer has."""
         self._columns = list(columns)
-        positions = {id(column): position for position, column in enumerate(columns)}
-        for key in keys:
-            if id(key.sql) not in positions:
-                positions[id(key.sql)] = len(self._columns)
-                self._columns.append(key.sql)
-        self.key_positions: tuple[int, ...] = tuple(positions[id(key.sql)] for key in keys)
+        # Keys are looked for among the columns of the answer and not among one another: branches of a search say the same
+        # of different objects, and their rows, which are merged, must be alike.
+        answer = {id(column): position for position, column in enumerate(columns)}
+        self.key_positions: tuple[int, ...] = tuple(self._place(answer, key.sql) for key in keys)
         """Where the keys are in a row."""
         self.flag_positions: tuple[int, ...] = tuple(
             range(len(self._columns), len(self._columns) + len(flags))
@@ -67,6 +65,14 @@ class Selection:
         self._missing = missing
         if missing is not None and not self._loose:
             self._conditions.append(rows_after(keys, missing))
+
+    def _place(self, answer: Mapping[int, int], column: sa.ColumnElement[Any]) -> int:
+        """Return where a key is in a row, in which it gets a place of its own if it has none."""
+        position = answer.get(id(column))
+        if position is None:
+            position = len(self._columns)
+            self._columns.append(column)
+        return position
 
     def _select(self, columns: Sequence[Any]) -> sa.Select[Any]:
         select = sa.select(*columns).where(sa.true(), *self._conditions)

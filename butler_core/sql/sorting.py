@@ -71,11 +71,15 @@ class Sorting(NamedTuple):
         return is_loose
 
     def _is_loose(self, target: Target) -> bool:
-        """Whether it is something that one dataset may have several of: times at which it is valid, and where."""
-        if not isinstance(target, FieldTarget) or target.search not in self.timed:
-            return False
-        find_first = self.query.searches[target.search].find_first
-        return target.name == "timespan" or (target.name == "collection" and not find_first)
+        """Whether it is something that one dataset may have several of: times at which it is valid, and where.
+
+        A search for the first finds it in other collections at other times.
+        """
+        return (
+            isinstance(target, FieldTarget)
+            and target.search in self.timed
+            and target.name in ("timespan", "collection")
+        )
 
     def _is_determined(self, target: Target) -> bool:
         universe = self.dimensions.universe

@@ -362,7 +362,9 @@ class PageTests:
     """Order, limits and pages."""
 
     @pytest.mark.parametrize("page_size", [1, 2, 3, 100])
-    @pytest.mark.parametrize("order_by", [(), ("visit",), ("-visit.exposure_time", "detector")], ids=str)
+    @pytest.mark.parametrize(
+        "order_by", [(), ("visit",), ("-visit.exposure_time", "detector"), ("run", "-run")], ids=str
+    )
     def test_pages_make_up_the_whole(
         self, world: QueryWorld, page_size: int, order_by: tuple[str, ...]
     ) -> None:

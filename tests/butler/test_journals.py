@@ -180,12 +180,16 @@ def test_recoveries_at_a_time_beside_writers(butler: Butler, root: Path) -> None
             for _ in range(5):
                 assert mine.recover().left_alone == ()
 
+    waiting, begun = os.pipe()
+
     def recover_until_killed() -> None:
         left = 30
 
         def kill(name: str, path: str) -> None:
             nonlocal left
             left -= 1
+            if left == 2:  # the others begin: before that they might leave nothing to do
+                os.write(begun, bytes(len(works)))
             if left < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -203,6 +207,8 @@ def test_recoveries_at_a_time_beside_writers(butler: Butler, root: Path) -> None
         if pid == 0:
             code = 1
             try:
+                if work is not recover_until_killed:
+                    os.read(waiting, 1)
                 work()
                 code = 0
             finally:

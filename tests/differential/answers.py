@@ -310,5 +310,7 @@ def _fixed(test: Tree, wanted: bool) -> set[str]:
 
 
 def _scopes(column: Column) -> set[str]:
+    if column.type == "region":  # the sky is the same for everyone
+        return set()
     element = column.key if column.source == "dimension" else column.source
     return set(REQUIRED.get(element, ())) & set(GOVERNORS) - {element}

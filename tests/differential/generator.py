@@ -49,6 +49,11 @@ EXTRAS: tuple[tuple[str, ...], ...] = (
 COLLECTIONS = (*EXPORTED_RUNS, *RUNS, *TAGGED, *CHAINS)
 
 
+# The exports have exposures and visits that belong together and disagree about filter or day.  A query for records of the
+# table that joins them gives these rows, as long as it does not mention what they disagree about; it has no data ID for them.
+ASKED_FOR = [name for name in COLUMNS if name != "visit_definition"]
+
+
 class Die:
     """Draws for hypothesis, which shrinks what it gives."""
 
@@ -86,7 +91,7 @@ class _Maker:
     def question(self) -> Question:
         """Make it."""
         die = self._die
-        element = die.pick(list(COLUMNS)) if self._kind == "records" else ""
+        element = die.pick(ASKED_FOR) if self._kind == "records" else ""
         searches = self._searches()
         if self._kind == "datasets":
             dimensions = DATASET_TYPES[searches[0].dataset_type]
