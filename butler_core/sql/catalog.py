@@ -30,7 +30,7 @@ from butler_core.models.names import (
 )
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.database import Cursor, Database
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
 

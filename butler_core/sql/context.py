@@ -17,7 +17,7 @@ from butler_core.sql.opaque import OpaqueRows
 from butler_core.sql.plan_cache import LruCache
 from butler_core.sql.record_fetcher import RecordFetcher
 from butler_core.sql.regions import Regions
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.tables import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SqlContext:
     opaque: OpaqueRows
     """Datastore records by dataset."""
     plans: LruCache[Any] = field(default_factory=lambda: LruCache(500))
-    """What `butler_core.sql.planner` compiled, by the shape of a query."""
+    """What `butler_core.sql.queries.planner` compiled, by the shape of a query."""
 
 
 def make_context(

@@ -55,7 +55,7 @@ class Cursor(Protocol):
 
 
 class ConstraintError(ConflictError):
-    """A constraint of the database does not hold.  It is diagnosed before users see it, see `butler_core.sql.writer`."""
+    """A constraint of the database does not hold.  It is diagnosed before users see it, see `butler_core.sql.writing.writer`."""
 
 
 class InlineRows(NamedTuple):

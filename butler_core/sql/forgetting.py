@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from butler_core import tai
 from butler_core.models.journal import BatchOutcome
 from butler_core.sql.database import Database
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
 PAGE = 5000

@@ -15,7 +15,7 @@ from butler_core.models.dataset_ref import RecordRows
 from butler_core.models.names import ArtifactName, ColumnName, DatastoreId, OpaqueTableName, OpaqueTableValues
 from butler_core.models.opaque import OpaqueTable, StoredRecords
 from butler_core.sql.database import Cursor
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
 

@@ -14,7 +14,7 @@ from butler_core.models.batch import BatchResults, RawBatch
 from butler_core.models.journal import BatchOutcome
 from butler_core.models.results import SyncResult, SyncStatus
 from butler_core.sql.database import Cursor, Database
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
 

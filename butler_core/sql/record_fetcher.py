@@ -15,9 +15,9 @@ from butler_core.models.record import DimensionRecord
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.catalog import lost_generation
 from butler_core.sql.database import Cursor, InlineRows
-from butler_core.sql.element_tables import ElementTable, column_kind
-from butler_core.sql.group_tables import key_kinds
-from butler_core.sql.schema import Schema
+from butler_core.sql.schema.element_tables import ElementTable, column_kind
+from butler_core.sql.schema.group_tables import key_kinds
+from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
 Key = tuple[DataIdValue, ...]

@@ -30,17 +30,17 @@ from butler_core.models.names import (
     OpaqueTableName,
 )
 from butler_core.models.universe import DimensionUniverse
-from butler_core.sql.artifact_records import read_artifact_records
 from butler_core.sql.catalog import Catalog
 from butler_core.sql.context import SqlContext, make_context
 from butler_core.sql.database import Database
-from butler_core.sql.expansion import Expander
 from butler_core.sql.forgetting import Forgetting
+from butler_core.sql.lookups.artifact_records import read_artifact_records
+from butler_core.sql.lookups.expansion import Expander
 from butler_core.sql.outcomes import Outcomes
-from butler_core.sql.planner import execute_query
-from butler_core.sql.transaction import Generation
+from butler_core.sql.queries.planner import execute_query
 from butler_core.sql.versions import check_versions, current_versions, read_meta, write_meta
-from butler_core.sql.writer import BatchWriter
+from butler_core.sql.writing.transaction import Generation
+from butler_core.sql.writing.writer import BatchWriter
 
 
 class SqlRegistry(Registry):

@@ -13,7 +13,7 @@ from butler_core.errors import ConfigurationError, CorruptError, IncompatibleErr
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor, Database
-from butler_core.sql.schema import SCHEMA_VERSION
+from butler_core.sql.schema.tables import SCHEMA_VERSION
 from butler_core.sql.statement import Statement
 
 _UNIVERSE = "universe"

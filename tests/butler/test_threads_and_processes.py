@@ -16,7 +16,8 @@ import pytest
 
 from butler_core import Butler, discovery
 from butler_core.errors import ButlerError, DatasetExistsError, InvalidInputError, UnavailableError
-from butler_core.sql import connections, planner
+from butler_core.sql import connections
+from butler_core.sql.queries import planner
 from tests.butler.conftest import INSTRUMENT, RUN, data_ids
 from tests.butler.test_datasets import ID, files_under, journals_under
 from tests.butler.workers import fail, get, put_and_close, put_and_get

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 import butler_core
 from butler_core import Butler, DimensionUniverse
 from butler_core.sql.registry import SqlRegistry
-from butler_core.sql.schema import _ElementTables
+from butler_core.sql.schema.tables import _ElementTables
 from butler_core.testing.universe import testing_universe
 
 _OPEN = """

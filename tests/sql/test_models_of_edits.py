@@ -18,8 +18,8 @@ from butler_core.models.batch import (
     TaggedCollectionEdit,
 )
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
-from butler_core.sql.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
 from butler_core.sql.registry import SqlRegistry
+from butler_core.sql.schema.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
 from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
 from butler_core.testing.registry_world import FLAT, INSTRUMENT, RegistryWorld

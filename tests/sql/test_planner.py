@@ -11,7 +11,7 @@ from butler_core.expressions.query import QueryDescription
 from butler_core.models.batch import ChainedCollectionEdit, RawBatch
 from butler_core.models.collection import SequenceEditMode
 from butler_core.sql.plan_cache import LruCache
-from butler_core.sql.plans import Plan
+from butler_core.sql.queries.plans import Plan
 from butler_core.sql.registry import SqlRegistry
 from butler_core.sql.statement import Statement
 from butler_core.testing.query_world import CAM, QueryWorld

@@ -1,0 +1,1 @@
+"""What is looked up by key, or walked through in the order of a key: no query is planned for it."""

@@ -1,0 +1,508 @@
+"""One plan for each shape of query: what its names mean, and the statements that answer it, compiled when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from butler_core.errors import DataIdError, InvalidInputError, QueryError
+from butler_core.expressions.printer import to_text
+from butler_core.expressions.query import QueryDescription
+from butler_core.expressions.tree import is_condition, names_in
+from butler_core.models.names import DimensionName
+from butler_core.models.universe import DimensionGroup
+from butler_core.sql.catalog import Catalog, RegisteredType
+from butler_core.sql.context import SqlContext
+from butler_core.sql.queries.conditions import Conditions
+from butler_core.sql.queries.governors import check_governors, fixed_slots
+from butler_core.sql.queries.joins import Joins, SubqueryJoins
+from butler_core.sql.queries.name_resolver import NameResolver
+from butler_core.sql.queries.names import FieldTarget, QueryNames, RecordTarget
+from butler_core.sql.queries.overlap_joins import OverlapJoiner, find_overlap_joins
+from butler_core.sql.queries.paging import OrderKey
+from butler_core.sql.queries.region_conditions import spoken_overlaps
+from butler_core.sql.queries.row_values import cell_keys, cells_of
+from butler_core.sql.queries.search_joins import AskedSearch, JoinedSearches, SearchJoiner
+from butler_core.sql.queries.search_sources import CALIBRATION_KINDS, SearchSource
+from butler_core.sql.queries.searches import GroupTables, data_id_not_in
+from butler_core.sql.queries.selection import Selection
+from butler_core.sql.queries.shapes import read_shape
+from butler_core.sql.queries.sorting import Sorting
+from butler_core.sql.queries.uploads import join_uploads, match_uuids
+from butler_core.sql.schema.element_tables import ElementTable
+from butler_core.sql.schema.group_tables import dimension_kind
+from butler_core.sql.statement import Statement
+
+
+class Variant(NamedTuple):
+    """Which of a plan's statements."""
+
+    branch: tuple[str, str, bool] | None
+    """Shape of the branch of the search whose datasets are asked for; None if it is not taken apart, or there is none."""
+    kinds: tuple[str, ...]
+    """For each search that is not taken apart, which kinds of collections it looks at: see `kind_of`."""
+    missing: tuple[bool, ...] | None = None
+    """For pages after the first: which sort keys of the row before have no value."""
+    answer: Literal["rows", "uuids", "count", "few", "ambiguous"] = "rows"
+    """Rows, their UUIDs alone, their count, or their count up to a limit; or where the lookup `ambiguous` is so."""
+    ambiguous: int = -1
+    """Position of a search."""
+
+    def is_timed(self, search: int) -> bool:
+        """Whether a search looks at CALIBRATION collections."""
+        return self.kinds[search] in CALIBRATION_KINDS
+
+
+class Compiled(NamedTuple):
+    """A statement of a plan."""
+
+    statement: Statement
+    width: int
+    """How many columns belong to the answer; more are sort keys."""
+    key_positions: tuple[int, ...] | None
+    """Where the sort keys are in a row; None if they are not in it."""
+    key_types: tuple[str, ...]
+    descending: tuple[bool, ...]
+    flags: tuple[tuple[int, int], ...]
+    """For each search that may be ambiguous: its position, and where a row of the answer says whether it is."""
+    tail: tuple[int, ...] = ()
+    """Where the values that rows are sorted by are, if these are wanted too."""
+
+
+class Plan:
+    """What all queries of one shape share.
+
+    Parameters
+    ----------
+    context
+        The registry's parts.
+    catalog
+        What is defined.
+    query
+        The first query of the shape.
+
+    Raises
+    ------
+    InvalidInputError
+        If the query makes no sense, whatever its values are.
+    """
+
+    def __init__(self, context: SqlContext, catalog: Catalog, query: QueryDescription) -> None:
+        self._context = context
+        # The plan outlives the query by far, so it does not keep what may be many values.
+        self._query = _without_rows(query)
+        self.universe = context.universe
+        self.types: list[RegisteredType] = [catalog.get_dataset_type(s.dataset_type) for s in query.searches]
+        """Of the searches."""
+        self.tables = [GroupTables.of(context.schema, catalog, registered) for registered in self.types]
+        self.main = _find_main(query)
+        """Position of the search whose datasets are asked for; None if no datasets are."""
+        self.element: ElementTable | None = _find_element(context, query)
+        """Whose records are asked for."""
+        self.result: DimensionGroup = self._find_result()
+        """The dimensions of the rows."""
+        self._slots: dict[int, int] = {}
+        values: list[Any] = []
+        if query.where is not None:
+            read_shape(query.where, values, self._slots)
+        for term in query.order_by:
+            read_shape(term.expression, values, self._slots)
+        self._names = self._read_names()
+        self.dimensions: DimensionGroup = self._names.dimensions
+        """All dimensions that take part."""
+        self._groups = [registered.dataset_type.dimensions for registered in self.types]
+        """Dimensions of datasets and uploads, which relate them."""
+        self._groups += [self.universe.conform(upload.dimensions) for upload in query.uploads]
+        spoken = spoken_overlaps(query.where, self._names)
+        self._overlaps = find_overlap_joins(query, self.dimensions, self._groups, spoken.values())
+        self._joined = [node for node, join in spoken.items() if join in self._overlaps]
+        self.copies: dict[str, str] = {}
+        """Parameters that have the value of another one, before it is converted."""
+        self.converters: dict[str, Callable[[Any], Any]] = {}
+        """How to make the database's values of the values in a condition, where they differ; by parameter."""
+        self.governor_slots = self._check_governors()
+        """Governors that the condition fixes, and the position of each one's value."""
+        self.is_ordered = bool(query.order_by)
+        self.is_plain = self._is_plain()
+        """Whether a query of the shape is a find-first search that nothing but a data ID constrains."""
+        self.is_lookup = self._is_lookup()
+        """Whether a query of the shape is for one dataset by its full data ID."""
+        self.lookup_order = self._find_lookup_order()
+        """Positions of the required values among those of the data ID; None if they are in order."""
+        self.columns = self._find_columns()
+        """The names of the columns of rows."""
+        self._probe: Statement | None = None
+        self._statements: dict[Variant, Compiled] = {}
+
+    # -- analysis
+
+    def _find_result(self) -> DimensionGroup:
+        query = self._query
+        if self.main is not None:
+            return self.types[self.main].dataset_type.dimensions
+        if self.element is not None:
+            return self.element.shape.dimensions
+        return self.universe.conform(query.dimensions)
+
+    def _read_names(self) -> QueryNames:
+        query = self._query
+        fixed = [name for name, _ in query.data_id]
+        for name in fixed:
+            if name not in self.universe.dimensions:
+                raise DataIdError(
+                    f"{name!r} is no dimension of universe {self.universe.namespace} {self.universe.version}.",
+                    remedy=f"Dimensions are: {', '.join(n for n in self.universe.elements if n in self.universe.dimensions)}.",
+                    name=name,
+                )
+        groups = [registered.dataset_type.dimensions for registered in self.types]
+        names = QueryNames(
+            self.universe,
+            self.universe.conform(
+                {*self.result, *query.dimensions, *query.joined_dimensions, *self._uploaded, *fixed}
+            ).union(*groups),
+            [search.dataset_type for search in query.searches],
+            {position for position, each in enumerate(self.types) if each.dataset_type.is_calibration},
+            [table for bridge in self._context.bridges for table in bridge.tables.values()],
+            query.element or "",
+            query.where_text,
+        )
+        names.read(self._mentioned())
+        return names
+
+    def _mentioned(self) -> list[str]:
+        trees = [term.expression for term in self._query.order_by]
+        if self._query.where is not None:
+            trees.insert(0, self._query.where)
+        return [*(name for tree in trees for name in names_in(tree)), *self._query.columns]
+
+    @property
+    def _uploaded(self) -> list[DimensionName]:
+        return [name for upload in self._query.uploads for name in upload.dimensions]
+
+    def _check_governors(self) -> list[tuple[DimensionName, int]]:
+        query = self._query
+        if query.where is None:
+            return []
+        if not is_condition(query.where):
+            text = query.where_text or to_text(query.where)
+            raise QueryError(
+                f"{text!r} is a value and no condition",
+                remedy="Compare it with something.",
+                text=text,
+                position=0,
+                valid=[],
+            )
+        given = [*(name for name, _ in query.data_id), *self._uploaded]
+        check_governors(self.universe, query.where, query.where_text, self._names, given)
+        return fixed_slots(query.where, self._names, self.universe, self._slots)
+
+    def _is_plain(self) -> bool:
+        query = self._query
+        return (
+            self.main is not None
+            and len(query.searches) == 1
+            and query.searches[0].find_first
+            and query.where is None
+            and query.uuids is None
+            and not query.uploads
+            and not query.order_by
+            and not self._overlaps
+            and self.dimensions is self.result
+            and set(self.result.required).issuperset(name for name, _ in query.data_id)
+        )
+
+    def _is_lookup(self) -> bool:
+        return self.is_plain and {name for name, _ in self._query.data_id} == set(self.result.required)
+
+    def _find_lookup_order(self) -> list[int] | None:
+        names = [name for name, _ in self._query.data_id]
+        if not self.is_lookup or names == list(self.result.required):
+            return None
+        return [names.index(name) for name in self.result.required]
+
+    def _find_columns(self) -> tuple[str, ...]:
+        if self.main is not None:
+            return ("uuid", "run", *self.result.required)
+        if self.element is not None:
+            return self.element.shape.names
+        if self._query.kind == "rows":
+            return self._query.columns
+        return self.result.required + self.result.implied
+
+    @property
+    def types_of_columns(self) -> tuple[str, ...]:
+        """For ``rows``: the type of each column."""
+        return tuple(self._names.type_of(name) for name in self._query.columns)
+
+    @property
+    def _sorted_by(self) -> int:
+        return sum(1 for term in self._query.order_by if names_in(term.expression))
+
+    # -- statements
+
+    def get(self, variant: Variant) -> Compiled:
+        """Return one of its statements."""
+        compiled = self._statements.get(variant)
+        if compiled is None:
+            compiled = self._statements[variant] = self._compile(variant)
+        return compiled
+
+    @property
+    def probe(self) -> Statement:
+        """Find a data ID of one collection that an earlier one lacks; takes type, collection, earlier collection."""
+        if self._probe is None:
+            assert self.main is not None  # only searches for datasets are probed
+            construct = data_id_not_in(self.tables[self.main])
+            self._probe = Statement(self._context.database, construct, ["type", "collection", "first"])
+        return self._probe
+
+    def _compile(self, variant: Variant) -> Compiled:
+        joins = Joins(self._context.schema, self.dimensions)
+        fixed = {name: f"id{position}" for position, (name, _) in enumerate(self._query.data_id)}
+        database, uploads = self._context.database, self._query.uploads
+        uploaded = join_uploads(database, self.universe, joins, uploads)
+        joiner = SearchJoiner(self._context.schema, joins, variant.branch, variant.kinds, fixed)
+        parts = joiner.join(self._asked())
+        names = [search.dataset_type for search in self._query.searches]
+        joins.conditions += match_uuids(uploads, uploaded, names, parts.sources)
+        selection = self._select(variant, joins, parts)
+        width = selection.width
+        key_positions: tuple[int, ...] | None = selection.key_positions
+        if variant.answer == "uuids" and not selection.is_distinct and not selection.flag_positions:
+            construct, width, key_positions = selection.first_column(), 1, None
+        elif variant.answer in ("rows", "uuids", "ambiguous"):
+            construct = selection.rows()
+        else:
+            construct = selection.count(variant.answer == "few")
+        ambiguous = [position for position, source in enumerate(parts.sources) if source and source.rival]
+        return Compiled(
+            Statement(self._context.database, construct, None),
+            width,
+            key_positions,
+            tuple(key.type for key in selection.keys),
+            tuple(key.descending for key in selection.keys),
+            tuple(zip(ambiguous, selection.flag_positions, strict=False)),
+            selection.key_positions[: self._sorted_by] if self._query.sort_values else (),
+        )
+
+    def _asked(self) -> list[AskedSearch]:
+        return [
+            AskedSearch(
+                search,
+                registered.dataset_type.dimensions,
+                self.tables[position],
+                position == self.main or self.uses_fields(position),
+                self._uses_timespan(position),
+            )
+            for position, (search, registered) in enumerate(
+                zip(self._query.searches, self.types, strict=True)
+            )
+        ]
+
+    def _select(self, variant: Variant, joins: Joins, parts: JoinedSearches) -> Selection:
+        sources = parts.sources
+        if self.element is not None:
+            joins.add_element(self.element.element.name, is_main=True)
+        OverlapJoiner(joins, self._context.database, is_exact=self._query.exact).add_all(self._overlaps)
+        joins.complete(self._groups)
+        schema = self._context.schema
+        resolver = NameResolver(schema, self.universe, self._names, joins, sources)
+        conditions = Conditions(
+            self._context.database,
+            resolver.get,
+            self._slots,
+            self._query.where_text,
+            joined=self._joined,
+            is_exact=self._query.exact,
+        )
+        values = [resolver.get(name) for name in self._query.columns]
+        columns = self._output(joins, sources) if self._query.kind != "rows" else cells_of(values)
+        if self._query.where is not None:
+            joins.conditions.append(conditions.condition(self._query.where, filters=True))  # type: ignore[arg-type]
+        for position, (name, _) in enumerate(self._query.data_id):
+            column = joins.column(name)
+            joins.conditions.append(column == sa.bindparam(f"id{position}", type_=column.type))
+        if self._query.uuids is not None and self.main is not None:
+            uuids = self._context.database.inline_values("uuids", "uuid")
+            joins.conditions.append(self._main_source(sources).uuid.in_(uuids.select))
+        self.converters.update(conditions.converters)
+        self.copies.update(conditions.copies)
+        if variant.answer == "ambiguous":
+            return self._ambiguous(joins, parts, variant.ambiguous)
+        keys = self._order(joins, conditions, sources, variant)
+        distinct = resolver.multiplies or self._multiplies(variant)
+        if self._query.kind == "rows":
+            if distinct and (self._query.unique or resolver.multiplies):
+                keys += cell_keys(values, columns)
+            else:
+                distinct = False
+                keys += self._part_keys(joins, sources)
+        flags = [
+            self._has_rival(joins, sources, position)
+            for position, source in enumerate(sources)
+            if source and source.rival
+        ]
+        return Selection(
+            joins.source,
+            joins.conditions,
+            columns,
+            keys,
+            flags=flags,
+            distinct=distinct,
+            missing=variant.missing,
+        )
+
+    def _has_rival(
+        self, joins: Joins, sources: Sequence[SearchSource | None], position: int
+    ) -> sa.ColumnElement[bool]:
+        """Return whether a search could have chosen another dataset, for which the query's conditions hold too."""
+        source = sources[position]
+        assert source is not None  # it may be ambiguous, so it has fields
+        assert source.rival is not None
+        rival, query, database = source.rival, self._query, self._context.database
+        within, conditions = SubqueryJoins(joins, rival.table), list(rival.conditions)
+        if query.where is not None and self._uses(position, names_in(query.where)):
+            instead = [*sources[:position], rival.source, *sources[position + 1 :]]
+            resolver = NameResolver(self._context.schema, self.universe, self._names, within, instead)
+            both = Conditions(database, resolver.get, self._slots, query.where_text)
+            conditions.append(both.condition(query.where))  # type: ignore[arg-type]
+        if query.uuids is not None and position == self.main:
+            conditions.append(rival.source.uuid.in_(database.inline_values("uuids", "uuid").select))
+        has_rival = within.exists(conditions)
+        return has_rival if rival.possible is None else sa.case((rival.possible, has_rival), else_=sa.false())
+
+    def _ambiguous(self, joins: Joins, parts: JoinedSearches, position: int) -> Selection:
+        """Select where a search has several datasets to choose from: collection, time, data ID, that of the time."""
+        source, time = parts.sources[position], parts.times[position]
+        assert source is not None  # a search without fields chooses nothing
+        joins.conditions.append(self._has_rival(joins, parts.sources, position))
+        bounds = [sa.null(), sa.null()] if time.when is None else [time.when.begin, time.when.end]
+        group = self.types[position].dataset_type.dimensions
+        names = (*group.required, *time.names)
+        columns = [source.collection, *bounds, *(joins.column(name) for name in names)]
+        keys = [OrderKey(column, "any") for column in columns[3:]]
+        return Selection(joins.source, joins.conditions, columns, keys, distinct=False)
+
+    def uses_fields(self, position: int) -> bool:
+        """Whether the query uses more of a search than that it found something."""
+        name = self._query.searches[position].dataset_type
+        is_uploaded = any(name in upload.dataset_types for upload in self._query.uploads)
+        return is_uploaded or self._uses(position, self._mentioned())
+
+    def _uses(self, position: int, names: Iterable[str]) -> bool:
+        targets = [self._names[name] for name in names]
+        return any(isinstance(t, FieldTarget | RecordTarget) and t.search == position for t in targets)
+
+    def _uses_timespan(self, position: int) -> bool:
+        targets = [self._names[name] for name in self._mentioned()]
+        return any(isinstance(t, FieldTarget) and t[:2] == (position, "timespan") for t in targets)
+
+    def _multiplies(self, variant: Variant) -> bool:
+        """Whether one row of the answer may come of several combinations of what is joined."""
+        fixed = {name for name, _ in self._query.data_id}
+        if not set(self.dimensions.required) <= {*self.result.names, *fixed}:
+            return True
+        for position, search in enumerate(self._query.searches):
+            used = self.uses_fields(position) or (position == self.main and variant.is_timed(position))
+            if used and variant.is_timed(position) and self._uses_timespan(position):
+                return True
+            if used and not search.find_first and (position != self.main or variant.is_timed(position)):
+                return True
+        return False
+
+    # -- what is selected
+
+    def _main_source(self, sources: Sequence[SearchSource | None]) -> SearchSource:
+        source = None if self.main is None else sources[self.main]
+        assert source is not None  # datasets are asked for, so are joined with all fields
+        return source
+
+    def _output(self, joins: Joins, sources: Sequence[SearchSource | None]) -> list[sa.ColumnElement[Any]]:
+        if self.main is not None:
+            found = self._main_source(sources)
+            if found.run_name:
+                text = self._context.database.column_type("string")
+                run: Any = sa.bindparam(found.run_name, type_=text)
+            else:
+                dataset = self._context.schema.dataset.alias("run_of")
+                joins.add_table(dataset, dataset.c.uuid == found.uuid)
+                run = dataset.c.run
+            return [found.uuid, run, *(joins.column(name) for name in self.result.required)]
+        if self.element is not None:
+            return list(self.element.table.columns)
+        for name in self.result.required:
+            if joins.is_nullable(name):  # what the condition is about implies it, and may lack it
+                joins.conditions.append(joins.column(name).is_not(None))
+        return [joins.column(name) for name in self.result.required + self.result.implied]
+
+    def _order(
+        self,
+        joins: Joins,
+        conditions: Conditions,
+        sources: Sequence[SearchSource | None],
+        variant: Variant,
+    ) -> list[OrderKey]:
+        groups = [registered.dataset_type.dimensions for registered in self.types]
+        timed = {position for position in range(len(groups)) if variant.is_timed(position)}
+        sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
+        keys = sorting.keys(conditions)
+        if self._query.kind != "rows" and (self.main is None or not self.is_ordered):
+            for name in self._key_order():
+                keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
+        if self.main is not None and (self.is_ordered or self.main in timed):
+            keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
+        return keys
+
+    def _part_keys(self, joins: Joins, sources: Sequence[SearchSource | None]) -> list[OrderKey]:
+        """Return keys for rows that each come of one combination of what is joined."""
+        group = self.dimensions
+        keys = [OrderKey(joins.column(name), dimension_kind(group, name)) for name in group.required]
+        return keys + [OrderKey(source.uuid, "uuid") for source in sources if source is not None]
+
+    def _key_order(self) -> tuple[DimensionName, ...]:
+        """Return the required dimensions in the order in which rows come; of what is joined by regions, one side after the other.
+
+        A database can walk through that side by its key then, and need not sort all pairs for a page.
+        """
+        required = self.result.required
+        if self.main is not None or not self._overlaps:
+            return required
+        first = self.universe.get_element(self._overlaps[0].left).required
+        return tuple(dict.fromkeys([name for name in (*first, *required) if name in required]))
+
+
+def _without_rows(query: QueryDescription) -> QueryDescription:
+    """Return a query without what may be many values."""
+    if query.uuids is not None:
+        query = query.model_copy(update={"uuids": frozenset()})
+    if query.uploads:
+        bare = [upload.model_copy(update={"data_ids": (), "uuids": ()}) for upload in query.uploads]
+        query = query.model_copy(update={"uploads": tuple(bare)})
+    return query
+
+
+def _find_main(query: QueryDescription) -> int | None:
+    if query.kind != "datasets":
+        return None
+    for position, search in enumerate(query.searches):
+        if search.dataset_type == query.dataset_type:
+            return position
+    raise InvalidInputError(
+        f"The query asks for datasets of type {query.dataset_type!r}, but searches for none of them.",
+        remedy="Add a search for that dataset type.",
+    )
+
+
+def _find_element(context: SqlContext, query: QueryDescription) -> ElementTable | None:
+    if query.kind != "records":
+        return None
+    element = context.universe.get_element(query.element or "")
+    table = context.schema.elements.get(element.name)
+    if table is None:
+        raise InvalidInputError(
+            f"Dimension {element.name!r} has no table, so no records.",
+            remedy="Ask for its data IDs: its values are those that other records name.",
+        )
+    return table
