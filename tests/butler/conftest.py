@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from butler_core import Butler
-from butler_core.testing.small_repository import DETECTORS, EXPOSURES, INSTRUMENT, RUN, data_ids, populate
+from butler_core.testing.repositories.small_repository import (
+    DETECTORS,
+    EXPOSURES,
+    INSTRUMENT,
+    RUN,
+    data_ids,
+    populate,
+)
 from butler_core.testing.universe import testing_universe
 
 __all__ = ["DETECTORS", "EXPOSURES", "INSTRUMENT", "RUN", "data_ids", "populate"]

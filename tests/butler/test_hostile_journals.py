@@ -18,7 +18,7 @@ from butler_core.files.names import batch_token
 from butler_core.models.dataset_ref import new_uuid
 from butler_core.models.journal import JOURNAL_VERSION, Journal, JournalEntry
 from butler_core.models.reports import RecoveryReport
-from butler_core.testing.journal import new_journal
+from butler_core.testing.datastores.journals import new_journal
 from butler_core.testing.universe import testing_universe
 from butler_core.writer import identify_writer
 from butler_posix._journal_file import encode_journal

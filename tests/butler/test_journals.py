@@ -22,7 +22,7 @@ from butler_core.models.dataset_ref import new_uuid
 from butler_core.models.journal import BatchOutcome, JournalEntry, WriterIdentity
 from butler_core.recovery import OUTCOMES_KEPT, list_journals, recover
 from butler_core.testing.context import make_context
-from butler_core.testing.journal import new_journal
+from butler_core.testing.datastores.journals import new_journal
 from butler_core.writer import _read_stat, identify_writer
 from butler_posix import _io, plugin as posix
 from butler_posix._config import PosixDatastoreConfig

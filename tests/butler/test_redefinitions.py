@@ -9,7 +9,7 @@ import pytest
 
 from butler_core import Butler, SequenceEditMode
 from butler_core.errors import CollectionNotFoundError, ConflictError
-from butler_core.testing.invariants import find_violations
+from butler_core.testing.repositories.invariants import find_violations
 from tests.butler.conftest import INSTRUMENT, RUN
 
 

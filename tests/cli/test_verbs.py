@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from butler_core import Butler
 from butler_core.cli.main import command
 from butler_core.errors import ForbiddenError
-from butler_core.testing.journal import new_journal
+from butler_core.testing.datastores.journals import new_journal
 from butler_core.testing.universe import testing_universe
 from butler_core.writer import identify_writer
 from tests.butler.conftest import populate

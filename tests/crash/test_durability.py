@@ -10,7 +10,7 @@ import pytest
 
 from butler_core import Butler, FileDataset
 from butler_core.models.names import Durability, TransferMode
-from butler_core.testing.system_calls import Call, is_available, record
+from butler_core.testing.repositories.system_calls import Call, is_available, record
 from butler_core.testing.universe import testing_universe
 from butler_posix import _directories
 from butler_posix._syncfs import find_syncfs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from butler_core.testing.crash import KillAnywhere
+from butler_core.testing.repositories.crash import KillAnywhere
 
 
 class TestKillAnywhere(KillAnywhere):

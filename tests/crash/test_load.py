@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from butler_core.testing.load import ManyProcesses
+from butler_core.testing.repositories.load import ManyProcesses
 
 
 class TestManyProcesses(ManyProcesses):

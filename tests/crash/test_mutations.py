@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from butler_core.testing.crash import RepositorySuite, kill_everywhere, stage
-from butler_core.testing.crash_operations import (
+from butler_core.testing.repositories.crash import RepositorySuite, kill_everywhere, stage
+from butler_core.testing.repositories.operations import (
     IngestMove,
     Operation,
     Put,
@@ -15,8 +15,8 @@ from butler_core.testing.crash_operations import (
     Unstore,
     UnstoreShared,
 )
-from butler_core.testing.power import cut_power
-from butler_core.testing.sleepers import sleep_everywhere
+from butler_core.testing.repositories.power import cut_power
+from butler_core.testing.repositories.sleepers import sleep_everywhere
 from tests.crash import mutations
 
 Catcher = Callable[..., tuple[int, list[str]]]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from butler_core.testing.crash import RepositorySuite, stage
-from butler_core.testing.crash_operations import OPERATIONS, Operation
-from butler_core.testing.disk import Disk
-from butler_core.testing.power import TornPower
-from butler_core.testing.system_calls import is_available, record
+from butler_core.testing.repositories.crash import RepositorySuite, stage
+from butler_core.testing.repositories.disk import Disk
+from butler_core.testing.repositories.operations import OPERATIONS, Operation
+from butler_core.testing.repositories.power import TornPower
+from butler_core.testing.repositories.system_calls import is_available, record
 
 
 class TestTornPower(TornPower):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from butler_core.testing.races import Races
+from butler_core.testing.repositories.races import Races
 
 
 class TestRaces(Races):

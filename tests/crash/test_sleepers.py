@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from butler_core.testing.sleepers import Sleepers
+from butler_core.testing.repositories.sleepers import Sleepers
 
 
 class TestSleepers(Sleepers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from butler_core.testing.state_machine import RandomOperations
+from butler_core.testing.repositories.state_machine import RandomOperations
 
 
 class TestRandomOperations(RandomOperations):

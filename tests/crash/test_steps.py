@@ -7,9 +7,9 @@ import os
 import pytest
 
 from butler_core.butler import Butler
-from butler_core.testing.crash import RepositorySuite, Stage, stage
-from butler_core.testing.crash_operations import OPERATIONS, Operation
-from butler_core.testing.system_calls import fork, wait
+from butler_core.testing.repositories.crash import RepositorySuite, Stage, stage
+from butler_core.testing.repositories.operations import OPERATIONS, Operation
+from butler_core.testing.repositories.system_calls import fork, wait
 from butler_posix import _io
 
 EXIT_KILLED = 66

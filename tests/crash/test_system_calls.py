@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from butler_core.testing.system_calls import is_available, parse, record, run_killed
+from butler_core.testing.repositories.system_calls import is_available, parse, record, run_killed
 
 ODD = 'a "name", with\n\\x41 <everything>)'
 

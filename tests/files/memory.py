@@ -30,7 +30,7 @@ from butler_core.files.store import AdoptMode, ArtifactBatch, ArtifactStore, Wri
 from butler_core.hookspecs import OpenContext
 from butler_core.models.journal import Journal
 from butler_core.models.names import ChecksumAlgorithm
-from butler_core.testing.formatter import MemorySink, MemorySource
+from butler_core.testing.datastores.formatters import MemorySink, MemorySource
 
 
 class _Source(MemorySource):

@@ -15,7 +15,7 @@ from butler_core.files.records import FileRecord, as_records
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.testing.context import core_formatters, make_context
-from butler_core.testing.datasets import make_refs
+from butler_core.testing.datastores.datasets import make_refs
 
 JSON = FormatterChoice("json", ".json")
 OFFERED = {"StructuredDataDict": JSON, "Text": FormatterChoice("text", ".txt")}

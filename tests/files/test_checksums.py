@@ -16,7 +16,7 @@ from butler_core.files import checksums
 from butler_core.files.checksums import HashingWriter, checksum_of, checksum_of_bytes, find_hash
 from butler_core.files.local import LocalSource
 from butler_core.testing.context import make_context
-from butler_core.testing.datasets import make_refs, put
+from butler_core.testing.datastores.datasets import make_refs, put
 from tests.files.memory import open_memory
 
 # Of the word "content", written down once: other versions of a library must not give others.

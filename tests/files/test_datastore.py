@@ -30,8 +30,8 @@ from butler_core.models.file_dataset import FileDataset
 from butler_core.models.opaque import OpaqueTableBatch
 from butler_core.models.storage_class import StorageClass
 from butler_core.testing.context import core_storage_classes, make_context
-from butler_core.testing.datasets import begin, make_refs, put
-from butler_core.testing.datastore import DatastoreConformance
+from butler_core.testing.datastores.conformance import DatastoreConformance
+from butler_core.testing.datastores.datasets import begin, make_refs, put
 from butler_core.testing.universe import testing_universe
 from tests.files.memory import MemoryStore, open_memory
 

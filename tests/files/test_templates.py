@@ -13,7 +13,7 @@ from butler_core.files.templates import Template, default_template
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.dataset_ref import DatasetRef, new_uuid
 from butler_core.models.dataset_type import DatasetType
-from butler_core.testing.datasets import make_refs
+from butler_core.testing.datastores.datasets import make_refs
 from butler_core.testing.universe import testing_universe
 
 UNIVERSE = testing_universe()

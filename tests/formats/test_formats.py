@@ -13,8 +13,8 @@ from hypothesis import given, strategies as st
 from butler_core.contracts.formatter import Formatter
 from butler_core.errors import InvalidInputError
 from butler_core.testing.context import core_formatters, core_storage_classes
-from butler_core.testing.datasets import make_refs
-from butler_core.testing.formatter import FormatterConformance, MemorySink, MemorySource
+from butler_core.testing.datastores.datasets import make_refs
+from butler_core.testing.datastores.formatters import FormatterConformance, MemorySink, MemorySource
 
 PLAIN: tuple[tuple[str, Any], ...] = (
     ("StructuredDataDict", {}),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings, strategies as st
 
 from butler_core.errors import AmbiguousLookupError
-from butler_core.testing.bridge import PlainBridge
-from butler_core.testing.calibration_world import (
+from butler_core.testing.context import make_context
+from butler_core.testing.queries.calibration_world import (
     CALIBRATIONS,
     CAM,
     CHAINS,
@@ -28,7 +28,7 @@ from butler_core.testing.calibration_world import (
     overlap,
     timespan_of,
 )
-from butler_core.testing.context import make_context
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from butler_core.models.dataset_ref import DatasetRef, new_uuid
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.registry_world import RegistryWorld, bare
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.world import RegistryWorld, bare
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

@@ -20,9 +20,9 @@ from butler_core.models.batch import (
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
 from butler_core.sql.registry import SqlRegistry
 from butler_core.sql.schema.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.registry_world import FLAT, INSTRUMENT, RegistryWorld
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.world import FLAT, INSTRUMENT, RegistryWorld
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

@@ -21,8 +21,8 @@ from butler_core.models.record import record_shape
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.schema.element_tables import timespan_from_row, timespan_to_row
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

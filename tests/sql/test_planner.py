@@ -14,7 +14,7 @@ from butler_core.sql.plan_cache import LruCache
 from butler_core.sql.queries.plans import Plan
 from butler_core.sql.registry import SqlRegistry
 from butler_core.sql.statement import Statement
-from butler_core.testing.query_world import CAM, QueryWorld
+from butler_core.testing.queries.world import CAM, QueryWorld
 
 
 def context_of(world: QueryWorld) -> Any:

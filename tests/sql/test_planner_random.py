@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, note, settings, strategies as st
 
 from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import DatasetSearch
-from butler_core.testing.query_world import ALT, CAM, RECORDS, Dataset, QueryWorld
+from butler_core.testing.queries.world import ALT, CAM, RECORDS, Dataset, QueryWorld
 from tests.sql.random_conditions import Row, Written, conditions, numbers
 
 settings.register_profile(

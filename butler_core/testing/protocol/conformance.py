@@ -15,11 +15,11 @@ from butler_core.butler import Butler
 from butler_core.errors import ButlerError, DatasetExistsError
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
-from butler_core.testing.invariants import find_violations
 from butler_core.testing.protocol.leaving_out import LEFT_OUT, LeftOut
 from butler_core.testing.protocol.paths import find_deviation
 from butler_core.testing.protocol.recorder import Recorder
 from butler_core.testing.protocol.stepper import Stepper
+from butler_core.testing.repositories.invariants import find_violations
 from butler_core.writer import WriterState
 
 INSTRUMENT, KIND, RUNS = "Cam", "protocol_thing", ("protocol/a", "protocol/b")

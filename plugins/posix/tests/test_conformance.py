@@ -13,8 +13,8 @@ from butler_core.contracts.bridge import DatastoreBridge
 from butler_core.contracts.datastore import Datastore
 from butler_core.contracts.journal import JournalStore
 from butler_core.files.bridge import FileBridge
-from butler_core.testing.datastore import DatastoreConformance
-from butler_core.testing.journal import JournalConformance
+from butler_core.testing.datastores.conformance import DatastoreConformance
+from butler_core.testing.datastores.journals import JournalConformance
 from butler_posix import plugin
 
 

@@ -29,7 +29,7 @@ from butler_core.errors import (
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.testing.context import make_context
-from butler_core.testing.datasets import begin, make_refs, put
+from butler_core.testing.datastores.datasets import begin, make_refs, put
 from butler_posix import _io, _syncfs, plugin
 from butler_posix._config import PosixDatastoreConfig
 

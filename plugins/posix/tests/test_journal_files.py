@@ -14,8 +14,8 @@ import pytest
 from butler_core.contracts.datastore import Datastore
 from butler_core.errors import BatchFencedError, CorruptError, IncompatibleError, InvalidInputError
 from butler_core.models.journal import WriterIdentity
-from butler_core.testing.datasets import begin, make_refs
-from butler_core.testing.journal import new_journal
+from butler_core.testing.datastores.datasets import begin, make_refs
+from butler_core.testing.datastores.journals import new_journal
 from butler_posix import _io
 from butler_posix._staging import _encode, parse_name
 

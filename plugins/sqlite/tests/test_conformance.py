@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from butler_core.contracts.registry import Registry
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.registry import RegistryConformance
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.conformance import RegistryConformance
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

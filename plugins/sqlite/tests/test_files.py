@@ -17,9 +17,9 @@ from butler_core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.registry_world import RegistryWorld
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.world import RegistryWorld
 from butler_sqlite import places
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, find_path, open_registry

@@ -11,7 +11,7 @@ from butler_core.models.batch import RawBatch
 from butler_core.models.dataset_ref import new_uuids
 from butler_core.models.journal import BatchOutcome
 from butler_core.sql import forgetting
-from butler_core.testing.registry_world import RegistryWorld
+from butler_core.testing.registries.world import RegistryWorld
 
 
 def test_pages(world: RegistryWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from butler_core.contracts.registry import Registry
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.overlap_world import plane_universe
-from butler_core.testing.queries_overlaps import OverlapConformance, OverlapUpkeepConformance
+from butler_core.testing.queries.overlap_world import plane_universe
+from butler_core.testing.queries.overlaps import OverlapConformance, OverlapUpkeepConformance
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

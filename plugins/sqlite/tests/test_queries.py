@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from butler_core.contracts.registry import Registry
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.queries import QueryConformance
-from butler_core.testing.queries_calibrations import CalibrationConformance
+from butler_core.testing.queries.calibrations import CalibrationConformance
+from butler_core.testing.queries.conformance import QueryConformance
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

@@ -13,8 +13,8 @@ import pytest
 
 from butler_core.errors import ForbiddenError
 from butler_core.sql.registry import SqlRegistry
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.files import create_registry, open_registry
 

@@ -15,9 +15,9 @@ import pytest
 from butler_core.errors import CorruptError, InvalidInputError, OutcomeUnknownError, UnavailableError
 from butler_core.models.batch import RawBatch
 from butler_core.models.journal import BatchOutcome
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.context import make_context
-from butler_core.testing.registry_world import RUN, RegistryWorld
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.world import RUN, RegistryWorld
 from butler_sqlite import database as sqlite_database
 from butler_sqlite.config import SqliteRegistryConfig
 from butler_sqlite.database import SqliteDatabase

@@ -16,8 +16,8 @@ from butler_core.models.batch import DimensionDataSync, RawBatch
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.record import record_shape
-from butler_core.testing.bridge import PlainBridge
-from butler_core.testing.overlap_world import (
+from butler_core.testing.plane import Box, PlaneGeometry, installed_plane
+from butler_core.testing.queries.overlap_world import (
     CAM,
     DATASET_TYPES,
     DETECTORS,
@@ -27,7 +27,7 @@ from butler_core.testing.overlap_world import (
     VISITS,
     OverlapWorld,
 )
-from butler_core.testing.plane import Box, PlaneGeometry, installed_plane
+from butler_core.testing.registries.bridge import PlainBridge
 
 _FULL = ("visit", "detector", "patch")
 _FIXED = {"instrument": CAM, "skymap": SKY}
@@ -52,7 +52,7 @@ class _Base:
     @pytest.fixture(scope="class")
     @classmethod
     def registry(cls, bridge: PlainBridge) -> Any:
-        """Return an empty, writeable registry, made with `butler_core.testing.overlap_world.plane_universe` and ``bridge``."""
+        """Return an empty, writeable registry, made with ``bridge`` and the universe of `overlap_world.plane_universe`."""
         raise NotImplementedError("Supply a fixture 'registry'.")
 
     @pytest.fixture(scope="class")

@@ -28,7 +28,7 @@ from butler_core.models.batch import (
 from butler_core.models.collection import CollectionType, SetEditMode
 from butler_core.models.dataset_ref import DatasetRef, new_uuid
 from butler_core.models.dataset_type import DatasetType
-from butler_core.testing.registry_world import FLAT, INSTRUMENT, RUN, SUMMARY, RegistryWorld
+from butler_core.testing.registries.world import FLAT, INSTRUMENT, RUN, SUMMARY, RegistryWorld
 
 
 class DatasetTests:

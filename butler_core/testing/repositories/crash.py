@@ -20,15 +20,15 @@ import pytest
 from butler_core.butler import Butler
 from butler_core.errors import ButlerError
 from butler_core.models.names import Durability
-from butler_core.testing.crash_operations import OPERATIONS, Operation, prepare_repository
-from butler_core.testing.invariants import (
+from butler_core.testing.repositories.invariants import (
     State,
     describe_state,
     find_unaccounted,
     find_violations,
 )
-from butler_core.testing.small_repository import RUN
-from butler_core.testing.system_calls import fork, record, run_killed, wait
+from butler_core.testing.repositories.operations import OPERATIONS, Operation, prepare_repository
+from butler_core.testing.repositories.small_repository import RUN
+from butler_core.testing.repositories.system_calls import fork, record, run_killed, wait
 from butler_core.testing.universe import testing_universe
 
 Mutation = Callable[[], None]

@@ -12,10 +12,10 @@ from typing import ClassVar, NamedTuple
 import pytest
 
 from butler_core.butler import Butler
-from butler_core.testing.crash import RepositorySuite, fast_directory
-from butler_core.testing.invariants import find_unaccounted
-from butler_core.testing.small_repository import INSTRUMENT, RUN, data_ids, populate
-from butler_core.testing.system_calls import fork, wait
+from butler_core.testing.repositories.crash import RepositorySuite, fast_directory
+from butler_core.testing.repositories.invariants import find_unaccounted
+from butler_core.testing.repositories.small_repository import INSTRUMENT, RUN, data_ids, populate
+from butler_core.testing.repositories.system_calls import fork, wait
 
 WRITERS, READERS = 8, 2
 _LONGEST_WAIT_SECONDS = 1.0

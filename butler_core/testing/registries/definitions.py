@@ -31,7 +31,7 @@ from butler_core.models.dataset_ref import DatasetRef, new_uuid
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.results import SyncStatus
 from butler_core.models.timespan import Timespan
-from butler_core.testing.registry_world import DAY, INSTRUMENT, RUN, SUMMARY, RegistryWorld
+from butler_core.testing.registries.world import DAY, INSTRUMENT, RUN, SUMMARY, RegistryWorld
 
 VISIT = {"instrument": INSTRUMENT, "id": 1, "name": "v1", "physical_filter": "Cam-G", "day_obs": DAY}
 

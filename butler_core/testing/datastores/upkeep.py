@@ -9,7 +9,7 @@ import pytest
 from butler_core.contracts.datastore import ArtifactStat, Datastore
 from butler_core.errors import CorruptError
 from butler_core.models.dataset_ref import DatasetRef
-from butler_core.testing.datasets import make_refs, put
+from butler_core.testing.datastores.datasets import make_refs, put
 
 # Code points: "-" comes before "/", so a-b before a/b; an order by language would put "B" elsewhere.
 RUNS = ["a/b", "B", "a-b", "a", "a/b/c", "é", "a0"]

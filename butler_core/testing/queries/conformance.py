@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from butler_core.contracts.registry import Registry
-from butler_core.testing.bridge import PlainBridge
-from butler_core.testing.queries_conditions import ConditionTests, GovernorTests, NameTests
-from butler_core.testing.queries_rows import DataIdTests, DatasetTests, PageTests, RecordTests
-from butler_core.testing.query_world import QueryWorld
+from butler_core.testing.queries.conditions import ConditionTests, GovernorTests, NameTests
+from butler_core.testing.queries.rows import DataIdTests, DatasetTests, PageTests, RecordTests
+from butler_core.testing.queries.world import QueryWorld
+from butler_core.testing.registries.bridge import PlainBridge
 
 
 class QueryConformance(

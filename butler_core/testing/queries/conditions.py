@@ -1,4 +1,4 @@
-"""Tests of what conditions mean, on every registry the same; part of `butler_core.testing.queries`."""
+"""Tests of what conditions mean, on every registry the same; part of `butler_core.testing.queries.conformance`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from butler_core.errors import ButlerError, InvalidInputError, QueryError
 from butler_core.expressions.query import DatasetSearch
 from butler_core.models.timespan import Timespan
-from butler_core.testing.query_world import ALT, CAM, Dataset, QueryWorld
+from butler_core.testing.queries.world import ALT, CAM, Dataset, QueryWorld
 
 
 def _exposures(world: QueryWorld, where: str, bind: dict[str, Any] | None = None) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from butler_core.testing.system_calls import Call
+from butler_core.testing.repositories.system_calls import Call
 
 
 class _Node:

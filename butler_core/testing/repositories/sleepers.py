@@ -15,9 +15,9 @@ import pytest
 
 from butler_core import recovery
 from butler_core.butler import Butler
-from butler_core.testing.crash import Mutation, RepositorySuite, Stage, stage
-from butler_core.testing.crash_operations import Operation, Put, PutMany, Unstore
-from butler_core.testing.system_calls import fork
+from butler_core.testing.repositories.crash import Mutation, RepositorySuite, Stage, stage
+from butler_core.testing.repositories.operations import Operation, Put, PutMany, Unstore
+from butler_core.testing.repositories.system_calls import fork
 from butler_core.writer import WriterState
 
 _EXIT_KILLED = 66

@@ -28,7 +28,7 @@ from butler_core.models.collection import CollectionType, SequenceEditMode, SetE
 from butler_core.models.record import record_shape
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.bridge import PlainBridge
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_core.testing.universe import testing_universe
 
 CAM = "Cam"

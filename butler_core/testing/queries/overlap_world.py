@@ -19,9 +19,9 @@ from butler_core.models.batch import (
 from butler_core.models.collection import CollectionType, SetInsertMode
 from butler_core.models.record import record_shape
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.bridge import PlainBridge
 from butler_core.testing.plane import PLANE_UNIVERSE, Box, PlaneGeometry
-from butler_core.testing.query_world import QueryWorld
+from butler_core.testing.queries.world import QueryWorld
+from butler_core.testing.registries.bridge import PlainBridge
 
 CAM, SKY = "Cam", "sky"
 VISITS, DETECTORS, TRACTS, PATCHES = range(1, 9), range(3), range(2), range(4)

@@ -23,8 +23,8 @@ from butler_core.files.names import batch_token
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import ArtifactName, TransferMode, Uri
-from butler_core.testing.datasets import begin, make_refs, put
-from butler_core.testing.datastore_upkeep import UpkeepTests
+from butler_core.testing.datastores.datasets import begin, make_refs, put
+from butler_core.testing.datastores.upkeep import UpkeepTests
 
 CONTENTS: dict[str, list[Any]] = {
     "StructuredDataDict": [{}, {"b": [1, 2.5, None, True], "a": {"é": "\n\"'"}}],

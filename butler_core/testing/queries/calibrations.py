@@ -12,8 +12,7 @@ from butler_core.errors import AmbiguousLookupError, InvalidInputError, QueryErr
 from butler_core.models.batch import CertificationMerge, Decertification, RawBatch
 from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.timespan import Timespan
-from butler_core.testing.bridge import PlainBridge
-from butler_core.testing.calibration_world import (
+from butler_core.testing.queries.calibration_world import (
     CAM,
     DETECTORS,
     EXPOSURES,
@@ -24,6 +23,7 @@ from butler_core.testing.calibration_world import (
     Validity,
     timespan_of,
 )
+from butler_core.testing.registries.bridge import PlainBridge
 
 TIMES: dict[str, Span | None] = {
     "before": (0, 5),

@@ -24,7 +24,7 @@ from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionName, DatasetTypeName
 from butler_core.models.record import DimensionRecord, record_shape
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.bridge import PlainBridge
+from butler_core.testing.registries.bridge import PlainBridge
 from butler_core.testing.universe import testing_universe
 
 INSTRUMENT = "Cam"

@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
-from butler_core.testing.crash import Mutation, RepositorySuite, Stage, stage
-from butler_core.testing.crash_operations import OPERATIONS, Operation
-from butler_core.testing.disk import Disk
-from butler_core.testing.system_calls import record
+from butler_core.testing.repositories.crash import Mutation, RepositorySuite, Stage, stage
+from butler_core.testing.repositories.disk import Disk
+from butler_core.testing.repositories.operations import OPERATIONS, Operation
+from butler_core.testing.repositories.system_calls import record
 
 
 def cut_power(

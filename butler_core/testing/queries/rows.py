@@ -1,4 +1,4 @@
-"""Tests of what queries find, in which order and by which pages; part of `butler_core.testing.queries`."""
+"""Tests of what queries find, in which order and by which pages; part of `butler_core.testing.queries.conformance`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from butler_core.errors import (
 from butler_core.expressions.query import DatasetSearch
 from butler_core.models.batch import RawBatch
 from butler_core.models.record import record_shape
-from butler_core.testing.query_world import ALT, CAM, RECORDS, QueryWorld
+from butler_core.testing.queries.world import ALT, CAM, RECORDS, QueryWorld
 
 _SEARCHES = [
     ("r1",),

@@ -17,8 +17,8 @@ from butler_core.models.collection import CollectionType, SequenceEditMode, SetE
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import TransferMode
-from butler_core.testing.crash import RepositorySuite, fast_directory
-from butler_core.testing.invariants import (
+from butler_core.testing.repositories.crash import RepositorySuite, fast_directory
+from butler_core.testing.repositories.invariants import (
     NO_BYTES,
     State,
     describe_state,
@@ -26,8 +26,8 @@ from butler_core.testing.invariants import (
     find_violations,
     name_dataset,
 )
-from butler_core.testing.sleepers import STEPS_OF_WRITERS
-from butler_core.testing.small_repository import data_ids, populate
+from butler_core.testing.repositories.sleepers import STEPS_OF_WRITERS
+from butler_core.testing.repositories.small_repository import data_ids, populate
 
 _RUNS = ("run/a", "run/b")
 _TAGGED, _CHAIN = "tagged", "chain"

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from butler_core.contracts.registry import Registry
-from butler_core.testing.bridge import PlainBridge
-from butler_core.testing.registry_artifacts import ArtifactRecordTests
-from butler_core.testing.registry_datasets import (
+from butler_core.testing.registries.artifacts import ArtifactRecordTests
+from butler_core.testing.registries.batches import BatchTests, ExpansionTests
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_core.testing.registries.datasets import (
     AssociationTests,
     CertificationTests,
     DatasetTests,
     RecordTests,
 )
-from butler_core.testing.registry_definitions import CollectionTests, DatasetTypeTests, DimensionTests
-from butler_core.testing.registry_protocol import BatchTests, ExpansionTests
-from butler_core.testing.registry_world import RegistryWorld
+from butler_core.testing.registries.definitions import CollectionTests, DatasetTypeTests, DimensionTests
+from butler_core.testing.registries.world import RegistryWorld
 
 
 class RegistryConformance(

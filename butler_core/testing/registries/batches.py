@@ -40,7 +40,7 @@ from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import BatchOutcome
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.registry_world import (
+from butler_core.testing.registries.world import (
     DAY,
     FLAT,
     INSTRUMENT,

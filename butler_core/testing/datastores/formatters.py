@@ -17,7 +17,7 @@ from butler_core.files.names import check_extension
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.storage_class import StorageClass
 from butler_core.testing.context import core_storage_classes
-from butler_core.testing.datasets import make_refs
+from butler_core.testing.datastores.datasets import make_refs
 
 
 class MemorySource:

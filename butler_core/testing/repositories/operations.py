@@ -21,8 +21,8 @@ from butler_core.models.export import RawBatchExport
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import TransferMode
 from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.small_repository import RUN, data_ids, populate
-from butler_core.testing.system_calls import fork, wait
+from butler_core.testing.repositories.small_repository import RUN, data_ids, populate
+from butler_core.testing.repositories.system_calls import fork, wait
 from butler_core.transactions import journal_entries
 
 MANY = 20

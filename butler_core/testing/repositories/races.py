@@ -17,11 +17,11 @@ from butler_core.errors import DatasetExistsError, OutcomeUnknownError, Unavaila
 from butler_core.models.batch import BatchResults, RawBatch
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.opaque import OpaqueTableKeyBatch
-from butler_core.testing.crash import RepositorySuite
-from butler_core.testing.invariants import find_unaccounted, find_violations
-from butler_core.testing.sleepers import STEPS_OF_WRITERS, before_each_step
-from butler_core.testing.small_repository import RUN, data_ids, populate
-from butler_core.testing.system_calls import fork, wait
+from butler_core.testing.repositories.crash import RepositorySuite
+from butler_core.testing.repositories.invariants import find_unaccounted, find_violations
+from butler_core.testing.repositories.sleepers import STEPS_OF_WRITERS, before_each_step
+from butler_core.testing.repositories.small_repository import RUN, data_ids, populate
+from butler_core.testing.repositories.system_calls import fork, wait
 
 RACERS = 20
 _DONE, _FAILED, _LOST, _KILLED = 0, 1, 17, 66

@@ -16,7 +16,7 @@ from butler_core.models.batch import (
 )
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
 from butler_core.models.dataset_ref import DatasetRef
-from butler_core.testing.registry_world import FLAT, RUN, SUMMARY, RegistryWorld
+from butler_core.testing.registries.world import FLAT, RUN, SUMMARY, RegistryWorld
 
 # Not in the order of their datasets; and an order by language would have other opinions than one by code points.
 NAMES = ["b/1", "B/1", "a/1", "é", "a-1", "😀"]

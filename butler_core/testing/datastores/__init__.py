@@ -1,0 +1,1 @@
+"""Conformance suites of datastores, journal stores and formatters."""
