@@ -188,6 +188,8 @@ class Writing(Opening):
             If a file is not there or lies in the repository, or a UUID is given twice; before anything is written.
         DatasetExistsError
             If a data ID is taken in its RUN.
+        ConflictError
+            If all is ingested, but a file to be moved in has changed meanwhile: it is left where it is.
         """
         self._check_writeable()
         return files_in.ingest(

@@ -222,14 +222,16 @@ class FileDatastore(Datastore):
         records = self._adopt(incoming, offered, mode, batch_id, record_validation_info)
         if mode != "move":
             return Received(records, _do_nothing)
-        return Received(records, partial(self._store.remove_sources, [item.path for item in incoming]))
+        return Received(
+            records, partial(self._store.remove_sources, [(item.path, item.identity) for item in incoming])
+        )
 
     def _record_in_place(
         self, incoming: Iterable[Incoming], offered: _Offered, record_validation_info: bool
     ) -> OpaqueTableBatch:
         records: dict[UUID, FileRecords] = {}
         algorithm = self.config.algorithm if record_validation_info else None
-        for file, path, size in incoming:
+        for file, path, size, _ in incoming:
             size_bytes = size if record_validation_info else None
             checksum = checksum_of(path, algorithm) if algorithm else None
             self._record(records, file, path_to_uri(path), size_bytes, checksum, offered)
@@ -248,7 +250,7 @@ class FileDatastore(Datastore):
             return self._complete(())
         algorithm = self.config.algorithm if record_validation_info else None
         batch = self._store.begin(batch_id, checksums=algorithm)
-        for file, path, _ in incoming:
+        for file, path, _, _ in incoming:
             artifacts = {self._predicted(ref).artifact for ref in file.refs}
             if len(artifacts) > 1:
                 raise InvalidInputError(
@@ -374,7 +376,7 @@ def _offered_records(opaque_data: tuple[DatastoreConfig, OpaqueTableBatch] | Non
 
 def _check_sizes(incoming: Iterable[Incoming], offered: _Offered) -> None:
     """Raise `CorruptError` if a file is not as long as the records say that came with it."""
-    for file, path, size_bytes in incoming:
+    for file, path, size_bytes, _ in incoming:
         for ref in file.refs:
             known = offered.get(ref.uuid, {}).get(ref.dataset_type.component or "")
             expected = None if known is None else known.size_bytes

@@ -56,6 +56,11 @@ def explain(error: OSError, doing: str, path: str) -> ButlerError:
     return UnavailableError(problem, remedy="Check the file system, and try again.", path=path)
 
 
+def file_identity(status: os.stat_result) -> str:
+    """Return what tells a file from a later one of its name, even if that gets its inode number, and from itself once changed."""
+    return f"{status.st_dev:x}:{status.st_ino:x}:{status.st_size:x}:{status.st_mtime_ns:x}"
+
+
 class LocalSource:
     """A local file as an artifact to read.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from butler_core.errors import InvalidInputError
-from butler_core.files.local import explain, uri_to_path
+from butler_core.files.local import explain, file_identity, uri_to_path
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import Uri
 
@@ -25,6 +25,8 @@ class Incoming(NamedTuple):
     path: str
     """Absolute; as the user has it, symbolic links and all."""
     size_bytes: int
+    identity: str
+    """Tells the file that was looked at from whatever has its name later."""
 
 
 def find_files(
@@ -60,7 +62,8 @@ def find_files(
                 path = f"{directory.shown}/{name}"
             if name in _NO_FILES:
                 raise _refuse(path, "is a directory")
-            found.append(Incoming(file, path, _look_at(path, directory, name, is_inside)))
+            status = _look_at(path, directory, name, is_inside)
+            found.append(Incoming(file, path, status.st_size, file_identity(status)))
     return found
 
 
@@ -87,8 +90,8 @@ def _join(base: str | None, path: str) -> str:
     return f"{base}/{path}"
 
 
-def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[str], bool]) -> int:
-    """Return a file's size, after all checks."""
+def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[str], bool]) -> os.stat_result:
+    """Return what a file is, after all checks."""
     real, inside = f"{directory.real}/{name}", directory.is_inside
     try:
         status = os.lstat(real)
@@ -110,7 +113,7 @@ def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[s
         )
     if status.st_mode & _EVERYBODY_READS != _EVERYBODY_READS and not os.access(real, os.R_OK):
         raise _refuse(path, "cannot be read")
-    return status.st_size
+    return status
 
 
 def _refuse(path: str, problem: str) -> InvalidInputError:

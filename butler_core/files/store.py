@@ -123,8 +123,12 @@ class ArtifactStore(ABC):
         """Bring an artifact to a local path that is free; `ConflictError` if it is not."""
 
     @abstractmethod
-    def remove_sources(self, paths: Iterable[str]) -> None:
-        """Remove local files that were moved in; absent ones are fine."""
+    def remove_sources(self, files: Iterable[tuple[str, str]]) -> None:
+        """Remove local files that were moved in, by path and identity (`butler_core.files.local.file_identity`).
+
+        Absent ones are fine.  Raises `ConflictError` if one has changed since it was looked at, or another has taken its name:
+        what it holds now was not taken in, so it stays; the others go all the same.
+        """
 
     @abstractmethod
     def close(self) -> None:

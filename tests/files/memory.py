@@ -24,7 +24,7 @@ from butler_core.files.bridge import FileBridge, FormatterChoices
 from butler_core.files.checksums import algorithm_of, checksum_of_bytes
 from butler_core.files.config import FileDatastoreConfig
 from butler_core.files.datastore import FileDatastore
-from butler_core.files.local import LocalSource, uri_to_path
+from butler_core.files.local import LocalSource, file_identity, uri_to_path
 from butler_core.files.names import check_artifact, is_absolute
 from butler_core.files.store import AdoptMode, ArtifactBatch, ArtifactStore, Written
 from butler_core.hookspecs import OpenContext
@@ -165,9 +165,17 @@ class MemoryStore(ArtifactStore):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(self.source(artifact, None, None).read())
 
-    def remove_sources(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            Path(path).unlink()
+    def remove_sources(self, files: Iterable[tuple[str, str]]) -> None:
+        changed = []
+        for path, identity in files:
+            if not os.path.exists(path):
+                continue
+            if file_identity(os.stat(path)) == identity:
+                Path(path).unlink()
+            else:
+                changed.append(path)
+        if changed:
+            raise ConflictError(f"{changed} have changed.")
 
     def close(self) -> None:
         pass

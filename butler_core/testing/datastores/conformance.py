@@ -24,6 +24,7 @@ from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.names import ArtifactName, TransferMode, Uri
 from butler_core.testing.datastores.datasets import begin, make_refs, put
+from butler_core.testing.datastores.moving_in import MovingInTests
 from butler_core.testing.datastores.upkeep import UpkeepTests
 
 CONTENTS: dict[str, list[Any]] = {
@@ -35,7 +36,7 @@ CONTENTS: dict[str, list[Any]] = {
 """Objects that must come back as they are, by storage class."""
 
 
-class DatastoreConformance(UpkeepTests):
+class DatastoreConformance(MovingInTests, UpkeepTests):
     """Subclass it in a test module, supply the fixture ``datastore`` and the methods that follow, and inherit every test."""
 
     @pytest.fixture

@@ -26,6 +26,7 @@ from butler_core.files.checksums import HashingWriter, checksum_of, checksum_of_
 from butler_core.files.local import (
     LocalSource,
     explain,
+    file_identity,
     path_to_uri,
     uri_to_path,
 )
@@ -262,7 +263,7 @@ class PosixStore(ArtifactStore):
 
     def _delete(self, path: str, identity: str | None) -> None:
         try:
-            if identity is None or _identity(os.lstat(path)) == identity:
+            if identity is None or file_identity(os.lstat(path)) == identity:
                 _io.unlink(path)
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -318,12 +319,12 @@ class PosixStore(ArtifactStore):
             for artifact, identity in artifacts
             if artifact not in _NOT_ARTIFACTS
         ]
-        return move_files(self.directories, "", LOST, wanted, _identity)
+        return move_files(self.directories, "", LOST, wanted, file_identity)
 
     def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Move what was set aside back: see `ArtifactStore.bring_back`."""
         wanted = [(check_artifact(artifact), None) for artifact in artifacts]
-        return move_files(self.directories, LOST, "", wanted, _identity)
+        return move_files(self.directories, LOST, "", wanted, file_identity)
 
     def uri(self, artifact: ArtifactName) -> Uri:
         """Return an artifact's absolute URI."""
@@ -346,15 +347,21 @@ class PosixStore(ArtifactStore):
             except OSError as error:
                 raise explain(error, "export to", path) from error
 
-    def remove_sources(self, paths: Iterable[str]) -> None:
+    def remove_sources(self, files: Iterable[tuple[str, str]]) -> None:
         """Remove local files that were moved in: see `ArtifactStore.remove_sources`."""
-        for path in paths:
+        problem: ButlerError | None = None
+        for path, identity in files:
             try:
-                _io.unlink(path)
+                if file_identity(os.stat(path)) == identity:
+                    _io.unlink(path)
+                else:
+                    problem = problem or _changed(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise explain(error, "remove, after it was ingested,", path) from error
+                problem = problem or explain(error, "remove, after it was ingested,", path)
+        if problem is not None:
+            raise problem
 
     def close(self) -> None:
         """Do nothing: there is nothing open."""
@@ -370,9 +377,12 @@ def _local(uri: Uri) -> str:
         ) from error
 
 
-def _identity(status: os.stat_result) -> str:
-    """Return what tells a file from a later one of its name, even if that gets its inode number."""
-    return f"{status.st_dev:x}:{status.st_ino:x}:{status.st_size:x}:{status.st_mtime_ns:x}"
+def _changed(path: str) -> ConflictError:
+    return ConflictError(
+        f"{path} was ingested, but is not what it was when that began, so it was not removed.",
+        remedy="Look what it holds now: remove it if the dataset has all of it, else ingest it as another dataset.",
+        path=path,
+    )
 
 
 def _describe(
@@ -388,4 +398,4 @@ def _describe(
     if checksums:
         checksum = checksum_of(path, checksums)
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ArtifactStat(artifact, size_bytes, checksum, _identity(status), modified, is_dangling)
+    return ArtifactStat(artifact, size_bytes, checksum, file_identity(status), modified, is_dangling)
