@@ -15,7 +15,7 @@ from butler_core.files_in import check_files, ingest
 from butler_core.models.batch import DatasetInsertionBatch, RawBatch
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.data_id import DataCoordinate
-from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.dataset_ref import DatasetRef, new_uuid
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.export import RawBatchExport
 from butler_core.models.file_dataset import FileDataset
@@ -132,6 +132,8 @@ class Importer:
         transfer: TransferMode,
         record_validation_info: bool,
     ) -> None:
+        # An export may be taken in more than once, by several at a time too, and each time is a batch of its own.
+        batch.batch_id = new_uuid()
         with_files = {ref.uuid for file in files.values() for ref in file.refs}
         without_files = DatasetInsertionBatch()
         without_files.include(ref for uuid, ref in new.items() if uuid not in with_files)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from butler_core import Butler, CollectionType, DatasetExistence
+from butler_core import Butler, CollectionType, DatasetExistence, discovery
 from butler_core.errors import ButlerError, CorruptError, InvalidInputError, NotFoundError, PluginError
+from butler_core.models.batch import RawBatch
+from butler_core.models.export import RawBatchExport
+from butler_core.models.universe import DimensionUniverse
 
 EXPORT = """\
 description: Butler Data Repository Export
@@ -200,3 +203,25 @@ def test_a_file_that_nobody_reads(rubin: Butler, tmp_path: Path) -> None:
         rubin.import_(path)
     with pytest.raises(NotFoundError, match="nowhere"):
         rubin.import_(tmp_path / "nowhere.yaml")
+
+
+def test_a_chunk_that_is_taken_in_again_is_another_batch(
+    rubin: Butler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would count as applied already, and its artifacts would have the names of those of the first time."""
+    export = write_export(tmp_path / "export")
+    reader, batch_id = discovery.find_reader(str(export), EXPORT.encode()), RawBatch().batch_id
+
+    class SameEachTime:
+        def read(self, path: str, universe: DimensionUniverse) -> Iterator[RawBatchExport]:
+            for chunk in reader.read(path, universe):
+                chunk.batch.batch_id = batch_id
+                yield chunk
+
+    monkeypatch.setattr(discovery, "find_reader", lambda path, header: SameEachTime())
+    for _ in range(2):
+        rubin.import_(export)
+        check_everything(rubin)
+        assert rubin.verify().findings == ()
+        with rubin.removal() as removal:
+            removal.include_collections(["cam/*"])
