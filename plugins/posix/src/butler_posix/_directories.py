@@ -6,8 +6,9 @@ import errno
 import os
 from collections.abc import Callable, Collection, Iterable
 
-from butler_core.errors import CorruptError
+from butler_core.errors import CorruptError, UnavailableError
 from butler_core.files.local import explain
+from butler_core.files.names import RESERVED
 from butler_core.lazy import lazy_property
 from butler_posix import _io
 from butler_posix._syncfs import find_syncfs
@@ -41,13 +42,32 @@ class Directories:
         """Whether an absolute path without symbolic links is the root or lies in it."""
         return path.startswith(self._inside_root) or path == self.root
 
+    def check_root(self) -> None:
+        """Raise `UnavailableError` if the root is no datastore's directory: then its file system is not mounted.
+
+        What a datastore is made with is never made again: a place to mount something on would pass for an empty datastore.
+        """
+        if not os.path.isdir(f"{self.root}/{RESERVED}"):
+            raise UnavailableError(
+                f"{self.root} has no directory {RESERVED}, so it is not where the datastore's files are.",
+                remedy="Check that its file system is mounted.",
+                path=self.root,
+            )
+
     def prepare(self, directory: str) -> None:
         """Make a directory if it is not there.
 
-        Raises `CorruptError` if a symbolic link on the way leads out of the root.
+        Raises
+        ------
+        CorruptError
+            If a symbolic link on the way leads out of the root.
+        UnavailableError
+            If the root is no datastore's directory.
         """
         if directory in self._prepared:
             return
+        if directory == RESERVED:
+            self.check_root()
         # First those above it: in one that is a symbolic link, nothing must be made.
         parent = directory.rpartition("/")[0]
         self.prepare(parent)

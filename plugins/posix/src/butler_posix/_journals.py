@@ -119,7 +119,11 @@ class PosixJournalStore(JournalStore):
     # -- reading
 
     def list(self) -> Iterator[str]:
-        """Return the names of all journals: see `JournalStore.list`."""
+        """Return the names of all journals: see `JournalStore.list`.
+
+        Raises `UnavailableError` if the root is no datastore's directory: then its file system is not mounted.
+        """
+        self._directories.check_root()
         # First what is staged: what turns into a journal meanwhile is then found as one.
         staged = self._staging.names()
         names = [f"{file}@{run}" for run in _entries(self._path) for file in _entries(f"{self._path}/{run}")]

@@ -10,6 +10,7 @@ from butler_core.errors import ConfigurationError, NotFoundError
 from butler_core.files.bridge import JOURNALS, FileBridge, FormatterChoices
 from butler_core.files.datastore import FileDatastore
 from butler_core.files.local import explain
+from butler_core.files.names import RESERVED
 from butler_core.hookspecs import OpenContext
 from butler_posix import _io
 from butler_posix._config import PosixDatastoreConfig, PosixJournalConfig, find_root
@@ -44,7 +45,7 @@ def create_datastore(config: PosixDatastoreConfig, context: OpenContext) -> None
     root = find_root(config.root, context.root)
     durable = context.durability == "power-loss"
     try:
-        _make_root(root, durable)
+        _make_with_parents(f"{root}/{RESERVED}", durable)
         directories = Directories(root, durable=durable)
         for directory in (STAGING, JOURNALS, COMPLETIONS):
             directories.prepare(directory)
@@ -54,12 +55,12 @@ def create_datastore(config: PosixDatastoreConfig, context: OpenContext) -> None
         raise explain(error, "make a datastore in", root) from error
 
 
-def _make_root(root: str, durable: bool) -> None:
-    """Make the root and what is missing above it, each durable in the directory above."""
+def _make_with_parents(directory: str, durable: bool) -> None:
+    """Make a directory and what is missing above it, each durable in the directory above."""
     missing = []
-    while not os.path.isdir(root):
-        missing.append(root)
-        root = os.path.dirname(root)
+    while not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory)
     for path in reversed(missing):
         try:
             _io.mkdir(path)

@@ -20,7 +20,6 @@ from butler_core.errors import (
     IncompatibleError,
     InternalError,
     InvalidInputError,
-    UnavailableError,
 )
 from butler_core.files.checksums import HashingWriter, checksum_of, checksum_of_bytes
 from butler_core.files.local import (
@@ -297,14 +296,8 @@ class PosixStore(ArtifactStore):
 
         Raises `UnavailableError` if the root is no datastore's directory: then its file system is not mounted.
         """
-        root = self.directories.root
-        if not os.path.isdir(f"{root}/{RESERVED}"):
-            raise UnavailableError(
-                f"{root} has no directory {RESERVED}, so it is not where the datastore's files are.",
-                remedy="Check that its file system is mounted.",
-                path=root,
-            )
-        for name, entry in walk(root, after, _NOT_ARTIFACTS):
+        self.directories.check_root()
+        for name, entry in walk(self.directories.root, after, _NOT_ARTIFACTS):
             try:
                 yield _describe(name, entry.path, entry.stat(follow_symlinks=False), checksums)
             except FileNotFoundError:
