@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
@@ -14,6 +15,8 @@ from butler_core.errors import ButlerError, CorruptError, ForbiddenError, Invali
 from butler_core.files.checksums import algorithm_of, checksum_of_bytes, checksum_of_stream
 from butler_core.models.names import Uri, UriExpression
 
+_FIRST_TIME = datetime(1000, 1, 1, tzinfo=UTC).timestamp()
+_LAST_TIME = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*+")
 _READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)
 _RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -59,6 +62,11 @@ def explain(error: OSError, doing: str, path: str) -> ButlerError:
 def file_identity(status: os.stat_result) -> str:
     """Return what tells a file from a later one of its name, even if that gets its inode number, and from itself once changed."""
     return f"{status.st_dev:x}:{status.st_ino:x}:{status.st_size:x}:{status.st_mtime_ns:x}"
+
+
+def time_of_change(status: os.stat_result) -> datetime:
+    """Return when a file was last changed (UTC): the nearest time of four-digit years, for files may have any."""
+    return datetime.fromtimestamp(min(max(status.st_mtime, _FIRST_TIME), _LAST_TIME), UTC)
 
 
 class LocalSource:

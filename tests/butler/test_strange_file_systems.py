@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pytest
 
-from butler_core import Butler, DatasetRef
+from butler_core import Butler, DatasetRef, FileDataset
 from butler_core.errors import ButlerError, UnavailableError
-from tests.butler.conftest import RUN, data_ids
+from butler_core.files.local import time_of_change
+from butler_core.testing.universe import testing_universe
+from butler_core.writer import identify_writer
+from butler_posix._staging import _encode
+from tests.butler.conftest import RUN, data_ids, populate
 from tests.butler.test_datasets import ID
 
 
@@ -54,3 +60,38 @@ def test_a_place_to_mount_something_on_is_no_datastore(
     assert butler.get(stored) == {"a": 1}
     assert (butler.verify().checked, butler.verify().findings, butler.journals()) == (1, (), [])
     OPERATIONS[operation](butler)
+
+
+SECONDS = [-(2**62), -(2**40), -(2**33), -1, 0, 2**33, 2**40, 2**62]
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_the_time_of_any_file_can_be_told(seconds: int) -> None:
+    time = time_of_change(os.stat_result((0o100644, 1, 1, 1, 0, 0, 0, 0, seconds, 0)))
+    assert time.utcoffset() is not None
+    assert len(f"{time:%Y%m%d}") == 8
+    if abs(seconds) <= 2**33:
+        assert time.timestamp() == seconds
+
+
+@pytest.mark.parametrize("seconds", [-(2**40), 2**40])
+def test_files_of_no_time_hold_up_neither_recovery_nor_verification(seconds: int) -> None:
+    try:
+        place = TemporaryDirectory(dir="/dev/shm")  # which notes any time, as many a network file system does
+    except OSError:
+        pytest.skip("There is no file system in memory here.")
+    with place as directory:
+        root, source = Path(directory, "repo"), Path(directory, "source")
+        Butler.make_repo(root, dimensions=testing_universe(), durability="process")
+        writer = identify_writer().model_copy(update={"process_start": 1})
+        leftover = root / "data/.butler/staging" / f"{uuid4().hex}.{_encode(writer)}"
+        leftover.mkdir()
+        source.write_text("{}")
+        with Butler(root, run=RUN) as butler:
+            populate(butler)
+            for path in (leftover, source):
+                os.utime(path, (seconds, seconds))
+            butler.ingest(FileDataset(source, butler.make_refs("summary", [ID])), transfer="hardlink")
+            assert len(butler.recover().finished) == 1
+            assert butler.verify().findings == ()
+        assert not leftover.exists()

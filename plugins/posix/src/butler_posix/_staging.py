@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 from uuid import UUID
 
 from butler_core.errors import BatchFencedError, CorruptError
-from butler_core.files.local import explain
+from butler_core.files.local import explain, time_of_change
 from butler_core.files.names import RESERVED
 from butler_core.models.journal import WriterIdentity
 from butler_posix import _io
@@ -106,7 +106,7 @@ class Staging:
     def made(self, name: str) -> datetime | None:
         """Return when a staging directory was last changed (UTC); None if it is gone."""
         try:
-            return datetime.fromtimestamp(os.stat(f"{self._path}/{name}").st_mtime, UTC)
+            return time_of_change(os.stat(f"{self._path}/{name}"))
         except FileNotFoundError:
             return None
 

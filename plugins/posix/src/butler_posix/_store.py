@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import BinaryIO
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from butler_core.files.local import (
     explain,
     file_identity,
     path_to_uri,
+    time_of_change,
     uri_to_path,
 )
 from butler_core.files.names import RESERVED, check_artifact, extension_of, is_absolute
@@ -390,5 +390,6 @@ def _describe(
             size_bytes, checksums, is_dangling = 0, None, True
     if checksums:
         checksum = checksum_of(path, checksums)
-    modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    return ArtifactStat(artifact, size_bytes, checksum, file_identity(status), modified, is_dangling)
+    return ArtifactStat(
+        artifact, size_bytes, checksum, file_identity(status), time_of_change(status), is_dangling
+    )
