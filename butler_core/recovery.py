@@ -132,7 +132,8 @@ def _recover_one(
     try:
         doomed = list(datastore.stat_artifacts([artifact for artifact in artifacts if artifact not in kept]))
         if not dry_run:
-            datastore.delete_artifacts([(stat.artifact, stat.identity) for stat in doomed], batch_id=batch_id)
+            # By name: it is used once, and a file that was linked in may change under its other name at any time.
+            datastore.delete_artifacts([(stat.artifact, None) for stat in doomed], batch_id=batch_id)
             if final:
                 datastore.journals.drop(name)
     except _STORE_ERRORS as error:

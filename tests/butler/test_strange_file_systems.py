@@ -1,9 +1,9 @@
-"""File systems that are not what a butler expects: not mounted, or with times that no calendar has."""
+"""File systems that are not what a butler expects: not mounted, with times that no calendar has, with files of two names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -11,13 +11,14 @@ from uuid import uuid4
 import pytest
 
 from butler_core import Butler, DatasetRef, FileDataset
-from butler_core.errors import ButlerError, UnavailableError
+from butler_core.contracts.datastore import ArtifactStat
+from butler_core.errors import ButlerError, OutcomeUnknownError, UnavailableError
 from butler_core.files.local import time_of_change
 from butler_core.testing.universe import testing_universe
 from butler_core.writer import identify_writer
 from butler_posix._staging import _encode
 from tests.butler.conftest import RUN, data_ids, populate
-from tests.butler.test_datasets import ID
+from tests.butler.test_datasets import ID, files_under
 
 
 @pytest.fixture
@@ -95,3 +96,36 @@ def test_files_of_no_time_hold_up_neither_recovery_nor_verification(seconds: int
             assert len(butler.recover().finished) == 1
             assert butler.verify().findings == ()
         assert not leftover.exists()
+
+
+def test_a_leftover_that_changes_under_its_other_name_goes(
+    butler: Butler, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    source.write_text("{}")
+    file = FileDataset(source, butler.make_refs("summary", [ID]))
+    with monkeypatch.context() as patch:
+        outage = UnavailableError("The registry is down.")
+        patch.setattr(butler._registry, "apply_batch", fail(outage))
+        patch.setattr(butler._registry, "fence", fail(outage))
+        with pytest.raises(OutcomeUnknownError):
+            butler.ingest(file, transfer="hardlink")
+    assert len(files_under(root)) == 1
+    look = butler._datastore.stat_artifacts
+
+    def look_and_change(names: Iterable[str]) -> Iterator[ArtifactStat]:
+        found = list(look(names))
+        source.write_text("{}{}")
+        return iter(found)
+
+    monkeypatch.setattr(butler._datastore, "stat_artifacts", look_and_change)
+    assert butler.recover().deleted == 1
+    assert (files_under(root), butler.journals()) == ([], [])
+    assert source.exists()
+
+
+def fail(error: Exception) -> Callable[..., None]:
+    def raise_it(*_: object) -> None:
+        raise error
+
+    return raise_it
