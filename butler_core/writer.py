@@ -69,10 +69,10 @@ def find_writer_state(writer: WriterIdentity) -> WriterState:
 
 
 def _read_stat(pid: int) -> tuple[str, int] | None:
-    """Return a process's state letter and its start in ticks since boot; None if there is no such process."""
+    """Return a process's state letter and its start in ticks since boot; None if /proc does not show such a process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     # The command's name, in parentheses, may hold anything: fields are counted after it.
     fields = text.rpartition(")")[2].split()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,3 +158,18 @@ def test_what_was_found_out_is_not_carried_into_a_child(monkeypatch: pytest.Monk
         # Here /proc says otherwise: had the parent's answer been kept, nobody would have looked.
         os._exit(0 if identify_writer().pid_namespace == "" else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_process_that_proc_shows_but_does_not_let_us_look_at_is_not_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So it is with processes of others where /proc is mounted with hidepid=1."""
+    me, real = identify_writer(), Path.read_text
+
+    def read_text(path: Path, *args: Any, **kwargs: Any) -> str:
+        if path.name == "stat":
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert find_writer_state(me.model_copy(update={"pid": os.getppid()})) is WriterState.UNKNOWN
