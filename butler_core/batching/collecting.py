@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ class Collecting:
         self._universe = universe
         self._resolver = resolver
         self._raw = RawBatch()
+        self._process = os.getpid()
         self._results: BatchResults | None = None
 
     @property
@@ -45,6 +47,14 @@ class Collecting:
                 "The batch is not applied yet.", remedy="Ask after its context has ended."
             )
         return self._results
+
+    def _refuse_child(self) -> None:
+        """Refuse to apply what was begun before a fork: parent and child would write artifacts of one batch, under one name."""
+        if self._process != os.getpid():
+            raise InvalidInputError(
+                f"The batch was begun by process {self._process}, and this child of it would apply it a second time.",
+                remedy="End a child within the context by os._exit(), or begin a batch of its own there.",
+            )
 
     def _check(self, **parts: Any) -> None:
         """Raise `ConflictError` if what is to be added contradicts what was collected."""

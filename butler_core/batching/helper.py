@@ -117,6 +117,7 @@ class BatchHelper(Collections, Definitions):
 
     def apply(self, transactions: Transactions, check: Check) -> None:
         """Apply all of it in one transaction; ``check`` looks at refs to write, given the Registry's generation."""
+        self._refuse_child()
         self._refuse_waiting()
         if not self._files and not self._removed:
             self._keep(transactions.apply(self._raw))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from butler_core import Butler, discovery
+from butler_core import Butler, FileDataset, discovery
 from butler_core.errors import ButlerError, DatasetExistsError, InvalidInputError, UnavailableError
 from butler_core.sql import connections
 from butler_core.sql.queries import planner
@@ -167,6 +167,26 @@ def test_a_ref_that_was_made_before_a_fork(butler: Butler, root: Path) -> None:
     with pytest.raises(DatasetExistsError):
         butler.put({"by": "parent"}, ref)
     assert butler.get(ref) == {"by": "child"}
+    check_at_rest(root, 1)
+
+
+def test_a_batch_that_was_begun_before_a_fork_is_its_parents(
+    butler: Butler, root: Path, tmp_path: Path
+) -> None:
+    """Two batches of one ID would write under one name, and who comes second would take back what the first wrote."""
+    (tmp_path / "source").write_text('{"by": "parent"}')
+    (ref,) = butler.make_refs("summary", [ID])
+    context = butler.batched()
+    context.__enter__().ingest(FileDataset(tmp_path / "source", [ref]))
+
+    def end() -> None:
+        with pytest.raises(InvalidInputError, match="was begun by process"):
+            context.__exit__(None, None, None)
+
+    assert in_child(end) == 0
+    check_at_rest(root, 0)
+    context.__exit__(None, None, None)
+    assert butler.get(ref) == {"by": "parent"}
     check_at_rest(root, 1)
 
 
