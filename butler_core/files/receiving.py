@@ -39,7 +39,7 @@ def find_files(
     file_datasets
         By the root of their relative paths; None: all absolute.
     is_inside
-        Whether an absolute path without symbolic links lies in the datastore.
+        Whether an absolute path without symbolic links lies in the datastore, or is of what makes the repository.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def _join(base: str | None, path: str) -> str:
 
 def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[str], bool]) -> os.stat_result:
     """Return what a file is, after all checks."""
-    real, inside = f"{directory.real}/{name}", directory.is_inside
+    real = f"{directory.real}/{name}"
+    inside = directory.is_inside or is_inside(real)
     try:
         status = os.lstat(real)
         if stat.S_ISLNK(status.st_mode):
@@ -107,7 +108,7 @@ def _look_at(path: str, directory: _Directory, name: str, is_inside: Callable[[s
         raise _refuse(path, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
     if inside:
         raise InvalidInputError(
-            f"{path} lies inside the datastore's root already.",
+            f"{path} belongs to the repository already.",
             remedy="Ingest files from elsewhere; to take over files where they are, move them out first.",
             path=path,
         )

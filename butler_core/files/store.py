@@ -116,7 +116,7 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def contains(self, path: str) -> bool:
-        """Whether an absolute local path without symbolic links lies in the store."""
+        """Whether an absolute local path without symbolic links lies in the store, or is of what makes the repository."""
 
     @abstractmethod
     def fetch(self, artifact: ArtifactName, path: str, mode: AdoptMode) -> None:

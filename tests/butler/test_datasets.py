@@ -289,10 +289,23 @@ def test_a_file_of_the_repository_is_refused(butler: Butler, root: Path, transfe
     butler.put({"n": 1}, "summary", ID)
     inside = root / "data" / files_under(root)[0]
     (ref,) = butler.make_refs("summary", data_ids()[:1])
-    with pytest.raises(InvalidInputError, match="root"):
+    with pytest.raises(InvalidInputError, match="belongs to the repository"):
         butler.ingest(FileDataset(inside, ref), transfer=transfer)
     assert inside.exists()
     assert butler.exists(ref) is DatasetExistence.NONE
+
+
+@pytest.mark.parametrize("transfer", ["auto", "move", "hardlink", "symlink", "direct"])
+@pytest.mark.parametrize("name", ["registry.sqlite3", "butler.yaml", "link"])
+def test_what_makes_the_repository_is_refused(butler: Butler, root: Path, transfer: Any, name: str) -> None:
+    """Moved in, it would be gone; and to close a second time what SQLite has open takes its locks away."""
+    (root / "link").symlink_to("registry.sqlite3")
+    file = FileDataset(root / name, butler.make_refs("summary", [ID]))
+    with pytest.raises(InvalidInputError, match=name):
+        butler.ingest(file, transfer=transfer)
+    butler.put({"a": 1}, "summary", ID)
+    with Butler(root, collections=RUN) as again:
+        assert again.get("summary", ID) == {"a": 1}
 
 
 @pytest.mark.parametrize("transfer", ["copy", "direct", "move"])

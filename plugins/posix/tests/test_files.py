@@ -532,7 +532,7 @@ def test_a_root_behind_a_link_is_a_root(tmp_path: Path) -> None:
     assert next(datastore.get_many([(ref, None)])).dataset == {}
     assert (tmp_path / "disk" / artifact_of(ref)).exists()
     for path in (tmp_path / "disk" / artifact_of(ref), tmp_path / "repo" / "data" / artifact_of(ref)):
-        with pytest.raises(InvalidInputError, match="inside"):
+        with pytest.raises(InvalidInputError, match="belongs to the repository"):
             datastore.receive({None: [FileDataset(path, make_refs(1))]}, batch_id=uuid4(), transfer="direct")
 
 

@@ -103,7 +103,7 @@ def open_datastore(config: PosixDatastoreConfig, context: OpenContext) -> FileDa
         config,
         bridge,
         PosixJournalStore(directories, staging, config.datastore_id),
-        PosixStore(directories, staging),
+        PosixStore(directories, staging, find_root(os.curdir, context.root)),
         abilities=ABILITIES,
         storage_classes=context.storage_classes,
         get_formatter=context.get_formatter,

@@ -208,10 +208,13 @@ class PosixStore(ArtifactStore):
         The directories below the root.
     staging
         Where batches are written aside; the same as the journals'.
+    repository
+        The repository's root, absolute and without symbolic links: what makes the repository is not taken in.
     """
 
-    def __init__(self, directories: Directories, staging: Staging) -> None:
+    def __init__(self, directories: Directories, staging: Staging, repository: str) -> None:
         self.directories = directories
+        self._repository_files = frozenset(f"{repository}/{name}" for name in _NOT_ARTIFACTS)
         self.root: Uri = path_to_uri(directories.root)
         self.counter = itertools.count()
         """Gives the files that are written aside their names."""
@@ -324,8 +327,8 @@ class PosixStore(ArtifactStore):
         return path_to_uri(f"{self.directories.root}/{artifact}")
 
     def contains(self, path: str) -> bool:
-        """Whether a path lies in the root."""
-        return self.directories.contains(path)
+        """Whether a path lies in the root, or is of what makes the repository."""
+        return self.directories.contains(path) or path in self._repository_files
 
     def fetch(self, artifact: ArtifactName, path: str, mode: AdoptMode) -> None:
         """Bring an artifact to a local path: see `ArtifactStore.fetch`."""
