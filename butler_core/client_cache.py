@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import EllipsisType
+from typing import TypeVar
 
 from butler_core.contracts.registry import Registry, RegistrySnapshot
 from butler_core.errors import (
     CollectionNotFoundError,
+    DataIdError,
     DatasetTypeNotFoundError,
     InvalidInputError,
     NotFoundError,
@@ -23,6 +25,8 @@ from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionName, DatasetTypeName
 from butler_core.models.universe import DimensionUniverse
+
+_T = TypeVar("_T")
 
 
 def suggest(name: str, names: Iterable[str], what: str) -> str:
@@ -164,6 +168,19 @@ class ClientCache:
             return known
         self._definitions = Definitions(snapshot, self._universe)
         return self._definitions
+
+    def up_to_date(self, ask: Callable[[], _T]) -> _T:
+        """Return what a function makes of `current`.
+
+        That a data ID does not fit a dataset type is true only if the type is still what it was when it was seen last.
+        """
+        seen = self.current()
+        try:
+            return ask()
+        except DataIdError:
+            if self.refresh() is seen:
+                raise
+            return ask()
 
     def clear(self) -> None:
         """Forget everything."""

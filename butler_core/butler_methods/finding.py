@@ -205,15 +205,17 @@ class Finding(Opening):
             If several calibrations are valid then, or at any time if there is none: its ``details["candidates"]`` list them.
         """
         self._parts()
-        return self._resolver.get_dataset(
-            dataset_type,
-            data_id,
-            collections,
-            kwargs,
-            expand=expand,
-            records=expand,
-            storage_class=storage_class,
-            timespan=timespan,
+        return self._cache.up_to_date(
+            lambda: self._resolver.get_dataset(
+                dataset_type,
+                data_id,
+                collections,
+                kwargs,
+                expand=expand,
+                records=expand,
+                storage_class=storage_class,
+                timespan=timespan,
+            )
         )
 
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:

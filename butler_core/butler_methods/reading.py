@@ -180,8 +180,10 @@ class Reading(Opening):
             found: DatasetRef | None = given
         else:
             self._parts()
-            found = self._resolver.find_dataset(
-                given, data_id, collections, kwargs, records=False, timespan=timespan
+            found = self._cache.up_to_date(
+                lambda: self._resolver.find_dataset(
+                    given, data_id, collections, kwargs, records=False, timespan=timespan
+                )
             )
         if found is None:
             return DatasetExistence.NONE
@@ -221,8 +223,10 @@ class Reading(Opening):
     ) -> DatasetRef:
         self._parts()
         if not isinstance(given, DatasetRef):
-            return self._resolver.get_dataset(
-                given, data_id, collections, kwargs, storage_class=storage_class, timespan=timespan
+            return self._cache.up_to_date(
+                lambda: self._resolver.get_dataset(
+                    given, data_id, collections, kwargs, storage_class=storage_class, timespan=timespan
+                )
             )
         refuse_more_than(given, data_id, collections, timespan, kwargs or None)
         return given if storage_class is None else given.with_storage_class(storage_class)

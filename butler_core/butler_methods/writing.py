@@ -86,8 +86,12 @@ class Writing(Opening):
             refuse_more_than(given, data_id, storage_class, run, kwargs or None)
             ref = given
         else:
-            made = self._resolver.make_ref_type(given, storage_class)
-            values = self._resolver.data_id(made.dimensions, data_id, kwargs)
+            made, values = self._cache.up_to_date(
+                lambda: (
+                    made := self._resolver.make_ref_type(given, storage_class),
+                    self._resolver.data_id(made.dimensions, data_id, kwargs),
+                )
+            )
             ref = DatasetRef(new_uuid(), made, values, self._resolver.run(run))
             if implied := implied_values(made.dimensions, data_id, kwargs):
                 (expanded,) = self.predict_put_many([ref])
@@ -141,7 +145,7 @@ class Writing(Opening):
 
         Raises `DataIdError` for a data ID that is not for the dataset type's dimensions.
         """
-        made, name = self._resolver.dataset_type(dataset_type), self._resolver.run(run)
+        given, name = list(data_ids), self._resolver.run(run)
         try:
             mode = DatasetIdMode(id_mode)
         except ValueError as error:
@@ -150,7 +154,12 @@ class Writing(Opening):
                 remedy=f"Use one of {[m.value for m in DatasetIdMode]}.",
             ) from error
         with unwatched():
-            values = [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in data_ids]
+            made, values = self._cache.up_to_date(
+                lambda: (
+                    made := self._resolver.dataset_type(dataset_type),
+                    [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in given],
+                )
+            )
         if mode is DatasetIdMode.UNIQUE:
             uuids = new_uuids(len(values))
         else:

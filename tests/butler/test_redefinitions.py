@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from butler_core import Butler, SequenceEditMode
-from butler_core.errors import CollectionNotFoundError, ConflictError
+from butler_core.errors import CollectionNotFoundError, ConflictError, DataIdError
 from butler_core.testing.repositories.invariants import find_violations
 from tests.butler.conftest import INSTRUMENT, RUN
 
@@ -66,3 +67,35 @@ def test_a_dataset_type_that_is_registered_again_is_found(butler: Butler) -> Non
         with butler.removal() as removal:
             removal.include_datasets([ref])
         butler.remove_dataset_type("note")
+
+
+DETECTOR: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": 1}
+EXPOSURE: dict[str, int | str] = {"instrument": INSTRUMENT, "exposure": 101}
+
+
+@pytest.mark.parametrize("who", ["itself", "another"])
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda butler, data_id: butler.put({"a": 1}, "note", data_id, run="u/test/second"),
+        lambda butler, data_id: butler.make_refs("note", iter([data_id])),
+        lambda butler, data_id: butler.get("note", data_id),
+        lambda butler, data_id: butler.exists("note", data_id),
+        lambda butler, data_id: butler.resolve_dataset("note", data_id),
+    ],
+    ids=["put", "make_refs", "get", "exists", "resolve_dataset"],
+)
+def test_a_data_id_is_checked_against_the_definition_that_holds(
+    root: Path, butler: Butler, who: str, look: Callable[[Butler, dict[str, int | str]], object]
+) -> None:
+    """What a butler saw of a dataset type may be out of date, and nothing is a mistake by that alone."""
+    butler.register_collection("u/test/second")
+    butler.register_dataset_type("note", ["instrument", "detector"], "StructuredDataDict")
+    assert butler.get_dataset_type("note").dimensions.required == ("instrument", "detector")
+    with Butler(root, run=RUN) as other:
+        first = butler if who == "itself" else other
+        first.register_dataset_type("note", ["instrument", "exposure"], "StructuredDataDict", update=True)
+        other.put({"a": 1}, "note", EXPOSURE)
+    look(butler, EXPOSURE)
+    with pytest.raises(DataIdError, match="detector"):
+        look(butler, DETECTOR)
