@@ -12,7 +12,7 @@ import pytest
 
 from butler_core import Butler, DatasetRef, FileDataset
 from butler_core.contracts.datastore import ArtifactStat
-from butler_core.errors import ButlerError, OutcomeUnknownError, UnavailableError
+from butler_core.errors import ButlerError, CorruptError, OutcomeUnknownError, UnavailableError
 from butler_core.files.local import time_of_change
 from butler_core.testing.universe import testing_universe
 from butler_core.writer import identify_writer
@@ -122,6 +122,22 @@ def test_a_leftover_that_changes_under_its_other_name_goes(
     assert butler.recover().deleted == 1
     assert (files_under(root), butler.journals()) == ([], [])
     assert source.exists()
+
+
+def test_staging_behind_a_link_out_of_the_root(butler: Butler, root: Path) -> None:
+    """What recovery removes there is not ours, whatever it is called."""
+    staging, outside = root / "data/.butler/staging", root / "outside"
+    staging.rename(outside)
+    staging.symlink_to(outside)
+    writer = identify_writer().model_copy(update={"process_start": 1})
+    stranger = outside / f"{uuid4().hex}.{_encode(writer)}" / "file"
+    stranger.parent.mkdir()
+    stranger.write_text("")
+    with pytest.raises(CorruptError, match="leads out"):
+        butler.recover()
+    with pytest.raises(CorruptError, match="leads out"):
+        butler.put({"a": 1}, "summary", ID)
+    assert [path for path in outside.rglob("*") if path.is_file()] == [stranger]
 
 
 def fail(error: Exception) -> Callable[..., None]:

@@ -20,7 +20,7 @@ from butler_core.files.local import explain, time_of_change
 from butler_core.files.names import RESERVED
 from butler_core.models.journal import WriterIdentity
 from butler_posix import _io
-from butler_posix._directories import Directories
+from butler_posix._directories import Directories, leads_out
 
 STAGING = f"{RESERVED}/staging"
 _MAX_HOST = 80  # characters, so that the name of the directory keeps within what file systems allow
@@ -56,6 +56,8 @@ class Staging:
         return path
 
     def _make(self, path: str) -> str:
+        if not self._directories.is_inside(STAGING):
+            raise leads_out(STAGING, self._directories.root)
         try:
             try:
                 _io.mkdir(path)
@@ -95,7 +97,9 @@ class Staging:
                 _remove(f"{self._path}/{name}")
 
     def names(self) -> list[str]:
-        """Return the names of all staging directories."""
+        """Return the names of all staging directories.  Raises `CorruptError` if they are not below the root."""
+        if not self._directories.is_inside_now(STAGING):
+            raise leads_out(STAGING, self._directories.root)
         try:
             return os.listdir(self._path)
         except FileNotFoundError:
