@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from butler_core.errors import CorruptError, InvalidInputError, OutcomeUnknownError, UnavailableError
+from butler_core.errors import (
+    CorruptError,
+    InvalidInputError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
 from butler_core.models.batch import RawBatch
 from butler_core.models.journal import BatchOutcome
 from butler_core.testing.context import make_context
@@ -46,6 +52,32 @@ def test_a_reader_does_not_hold_a_writer_up_and_sees_one_state(world: RegistryWo
         world.register("meanwhile")
         assert reader._context.catalogs.current(cursor).generation == before
     assert reader.snapshot().generation > before
+
+
+@pytest.mark.parametrize("change", ["removed", "moved", "replaced"])
+def test_nothing_is_written_into_a_file_that_has_lost_its_name(
+    world: RegistryWorld, tmp_path: Path, open_again, change: str
+) -> None:
+    """Nobody who opens the repository would ever find it."""
+    world.register("before")
+    path = tmp_path / FILE
+    if change == "replaced":  # by a copy, as when a backup is restored
+        source, target = sqlite3.connect(path), sqlite3.connect(tmp_path / "copy")
+        source.backup(target)
+        source.close()
+        target.close()
+        os.replace(tmp_path / "copy", path)
+    elif change == "moved":
+        path.rename(tmp_path / "elsewhere")
+    else:
+        path.unlink()
+    batch = RawBatch()
+    with pytest.raises(NotFoundError, match="is not the one"):
+        world.registry.apply_batch(batch)
+    if change == "replaced":
+        world.registry.close()
+        world.registry.apply_batch(batch)
+        assert open_again().outcomes([batch.batch_id]) == {batch.batch_id: BatchOutcome.COMMITTED}
 
 
 def test_a_lock_that_is_never_released_is_an_error(

@@ -28,7 +28,7 @@ from butler_core.errors import (
 from butler_core.expressions.patterns import Pattern, Wildcard
 from butler_core.models.names import DimensionName, Durability
 from butler_core.sql.database import ColumnKind, ConstraintError, Cursor, Database, InlineRows, InlineValues
-from butler_sqlite.places import is_read_only_place, may_read, may_write
+from butler_sqlite.places import FileIdentity, identify_file, is_read_only_place, may_read, may_write
 from butler_sqlite.region_functions import RegionFunctions
 
 # What a commit survives in WAL mode.  FULL syncs the log at every commit, so the commit outlives a power cut.  NORMAL
@@ -79,6 +79,8 @@ class SqliteDatabase(Database):
         self._path = path
         self._synchronous = _SYNCHRONOUS[durability]
         self._functions = RegionFunctions(self)
+        # What each connection has opened; a later one that gets the number of one that is gone replaces what it says.
+        self._files: dict[int, FileIdentity | None] = {}
 
     # -- connections
 
@@ -104,6 +106,7 @@ class SqliteDatabase(Database):
             self._path
         ):  # where nobody can write, there is nobody to coordinate with either
             options = "mode=ro&immutable=1"
+        file = identify_file(self._path)
         connection = sqlite3.connect(
             f"file:{quote(str(self._path))}?{options}",
             uri=True,
@@ -112,6 +115,7 @@ class SqliteDatabase(Database):
             check_same_thread=False,
             cached_statements=500,
         )
+        self._files[id(connection)] = file
         try:
             cursor = connection.cursor()
             self._patiently(cursor, f"PRAGMA synchronous = {self._synchronous}")
@@ -130,10 +134,20 @@ class SqliteDatabase(Database):
             raise
         return connection
 
-    def begin(self, cursor: Cursor, write: bool) -> None:
-        """Begin a transaction; a writer takes the one lock at once, so that nothing can refuse it half-way."""
+    def begin(self, cursor: Any, write: bool) -> None:
+        """Begin a transaction; a writer takes the one lock at once, so that nothing can refuse it half-way.
+
+        Raises `NotFoundError` if the file was removed or replaced, as by a backup, since the connection was opened: what is
+        written into a file that has lost its name is lost as well.
+        """
         if write:
             self._patiently(cursor, "BEGIN IMMEDIATE")
+            if self._files[id(cursor.connection)] != identify_file(self._path):
+                raise NotFoundError(
+                    f"{self.location} is not the one that was opened: it was removed, moved or replaced since.",
+                    remedy="Close the butler and open it again.",
+                    path=str(self._path),
+                )
             return
         cursor.execute("BEGIN")
         self._patiently(cursor, "SELECT 1 FROM sqlite_schema LIMIT 1")  # from here on it sees one state

@@ -1,10 +1,11 @@
-"""Where an SQLite file may lie: not on a file system of another computer, whose memory its WAL cannot share."""
+"""Where an SQLite file may lie, not on a file system of another computer, whose memory its WAL cannot share; and which it is."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
+from typing import TypeAlias
 
 from butler_core.errors import InvalidInputError
 
@@ -75,6 +76,18 @@ def find_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:
         if is_above and len(point) >= len(best):  # of mounts on one place, the last is the one in sight
             best, kind = point, fields[2]
     return kind
+
+
+FileIdentity: TypeAlias = tuple[int, int]
+
+
+def identify_file(path: Path) -> FileIdentity | None:
+    """Return what tells a file from another that gets its name; None if there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def is_read_only_place(path: Path) -> bool:
