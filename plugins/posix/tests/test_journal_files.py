@@ -16,7 +16,8 @@ from butler_core.errors import BatchFencedError, CorruptError, IncompatibleError
 from butler_core.models.journal import WriterIdentity
 from butler_core.testing.datastores.datasets import begin, make_refs
 from butler_core.testing.datastores.journals import new_journal
-from butler_posix import _io
+from butler_posix import _io, _journals
+from butler_posix._journal_file import encode_journal
 from butler_posix._staging import _encode, parse_name
 
 LOCATION = ".butler/journals/u%2Ftest%2Frun"
@@ -36,6 +37,21 @@ def test_anybody_can_read_a_journal(datastore: Datastore, root: Path) -> None:
     assert content["journal"]["batch_id"] == str(journal.batch_id)
     assert [entry["artifact"] for entry in content["journal"]["entries"]] == ["dir/0.json", "dir/1.json"]
     assert journal.batch_id.hex in name
+
+
+def test_a_journal_that_nobody_could_read_is_not_written(
+    datastore: Datastore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encode_journal(journal := new_journal())
+    monkeypatch.setattr(_journals, "MAX_BYTES", len(content))
+    name = datastore.journals.create(LOCATION, journal)
+    assert datastore.journals.read(name) == journal
+    datastore.journals.drop(name)
+    monkeypatch.setattr(_journals, "MAX_BYTES", len(content) - 1)
+    with pytest.raises(InvalidInputError, match="fewer"):
+        datastore.journals.create(LOCATION, journal)
+    assert list(datastore.journals.list()) == []
+    assert list((root / ".butler" / "staging").iterdir()) == []
 
 
 def killed(datastore: Datastore, step: int) -> int:

@@ -60,11 +60,18 @@ class PosixJournalStore(JournalStore):
                 f"{location!r} is no place for journals.",
                 remedy="Use what the bridge's journal_paths() returns.",
             )
+        content = encode_journal(journal)
+        if len(content) > MAX_BYTES:  # else nobody could read it, and what it names would stay for ever
+            raise InvalidInputError(
+                f"The batch has {len(journal.entries)} artifacts in one RUN, so its journal would have {len(content)} bytes "
+                f"and not at most {MAX_BYTES}.",
+                remedy="Write fewer datasets at once.",
+            )
         staging = self._staging.begin(journal.batch_id, journal.writer)
         file = f"{_now()}-{journal.batch_id.hex}-{os.urandom(4).hex()}.json"
         aside = f"{staging}/{file}"
         try:
-            _io.write_new(aside, encode_journal(journal))
+            _io.write_new(aside, content)
             self._directories.sync_files((aside,))
             self._publish(aside, location, file)
             self._directories.sync((location,))
