@@ -122,8 +122,11 @@ class Joins:
         return table
 
     def column(self, name: DimensionName) -> sa.ColumnElement[Any]:
-        """Return the column with a dimension's values, joining what is needed to have one."""
-        if name not in self._columns:
+        """Return the column with a dimension's values, joining what is needed to have one.
+
+        If several elements imply it all are joined, whatever was joined before: they must agree.
+        """
+        if name not in self._columns or name in self.dimensions.implied:
             self._provide(name)
         return self._columns[name]
 

@@ -50,6 +50,8 @@ EXPOSURES: dict[int, Span | None] = {
 }
 """Timespans by exposure: the one of 4 is missing, that of 5 is empty."""
 FILTERS = ("g", "r")
+VISITS = (0, 1)
+"""Each of the exposure of that number; the filter of the second is another than that of its exposure."""
 DETECTORS = (0, 1, 2)
 DAYS: dict[int, Span | None] = {1: (0, 30), 2: (30, 60), 3: None}
 RUNS = ("r1", "r2", "r3")
@@ -342,4 +344,9 @@ def _records() -> dict[str, list[dict[str, Any]]]:
             }
             for exposure, span in EXPOSURES.items()
         ],
+        "visit": [
+            {"id": visit, "name": f"v{visit}", "physical_filter": "g", "day_obs": day_of(visit)}
+            for visit in VISITS
+        ],
+        "visit_definition": [{"exposure": visit, "visit": visit} for visit in VISITS],
     }

@@ -329,3 +329,15 @@ class CalibrationConformance:
             where="flat.run = 'r1' AND exposure IN (0, 1, 9)",
         )
         assert [row[:2] for row in world.rows(query)] == [(CAM, 0)]
+
+    def test_exposure_and_visit_agree_whichever_of_them_gives_the_time(self, world: CalibrationWorld) -> None:
+        world.certify(Validity("c1", world.bias("r1", 0), (None, None)))
+        for policy in ("exposure", OverlapJoinPolicy.CARTESIAN):
+            query = world.query(
+                "bias",
+                "c1",
+                kind="data_ids",
+                dimensions=("exposure", "visit"),
+                search={"temporal_join": policy},
+            )
+            assert [row[:3] for row in world.rows(query)] == [(CAM, 0, 0)]
