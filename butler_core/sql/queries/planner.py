@@ -173,17 +173,22 @@ class _Execution:
     def _branches(self) -> Sequence[Branch | None]:
         """Return the parts of the search for the datasets that are asked for; of other queries, the one part.
 
-        A search in a CALIBRATION collection is not taken apart either.
+        A search in a CALIBRATION collection is not taken apart either, nor one that finds everything if the condition says
+        which collection: a dataset may be in several.
         """
         main = self.plan.main
-        if main is None:
+        if main is None or not self._is_apart(main):
             return (None,)
         members = self._members[main]
-        if kind_of(members) in CALIBRATION_KINDS:
-            return (None,)
         if len(members) == 1:
             return (Branch(members[0], "", ()),)
         return branches(members, find_first=self._query.searches[main].find_first)
+
+    def _is_apart(self, main: int) -> bool:
+        members = self._members[main]
+        if self.plan.needs_places and len(members) > 1:
+            return False
+        return kind_of(members) not in CALIBRATION_KINDS
 
     def _variant(
         self,
@@ -209,7 +214,7 @@ class _Execution:
         plan = self.plan
         for position, members in enumerate(self._members):
             is_main = position == plan.main
-            if is_main and kind_of(members) not in CALIBRATION_KINDS:
+            if is_main and self._is_apart(position):
                 continue  # it is taken apart, and the values are those of the branch
             found = search_values(
                 self._context,

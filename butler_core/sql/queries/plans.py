@@ -125,6 +125,8 @@ class Plan:
         self.governor_slots = self._check_governors()
         """Governors that the condition fixes, and the position of each one's value."""
         self.is_ordered = bool(query.order_by)
+        self.needs_places = self._needs_places()
+        """Whether all collections matter that a dataset was found in, since the query says something of them."""
         self.is_plain = self._is_plain()
         """Whether a query of the shape is a find-first search that nothing but a data ID constrains."""
         self.is_lookup = self._is_lookup()
@@ -399,6 +401,12 @@ class Plan:
         targets = [self._names[name] for name in self._mentioned()]
         return any(isinstance(t, FieldTarget) and t[:2] == (position, "timespan") for t in targets)
 
+    def _needs_places(self) -> bool:
+        if self.main is None or self._query.searches[self.main].find_first:
+            return False
+        targets = [self._names[name] for name in self._mentioned()]
+        return any(isinstance(t, FieldTarget) and t[:2] == (self.main, "collection") for t in targets)
+
     def _multiplies(self, variant: Variant) -> bool:
         """Whether one row of the answer may come of several combinations of what is joined."""
         fixed = {name for name, _ in self._query.data_id}
@@ -408,7 +416,8 @@ class Plan:
             used = self.uses_fields(position) or (position == self.main and variant.is_timed(position))
             if used and variant.is_timed(position) and self._uses_timespan(position):
                 return True
-            if used and not search.find_first and (position != self.main or variant.is_timed(position)):
+            is_apart = position == self.main and variant.branch is not None
+            if used and not search.find_first and not is_apart:
                 return True
         return False
 
@@ -431,6 +440,8 @@ class Plan:
                 run = dataset.c.run
             return [found.uuid, run, *(joins.column(name) for name in self.result.required)]
         if self.element is not None:
+            for name in self.element.element.implied:
+                joins.column(name)  # whatever else implies it here agrees
             return list(self.element.table.columns)
         for name in self.result.required:
             if joins.is_nullable(name):  # what the condition is about implies it, and may lack it
@@ -446,6 +457,8 @@ class Plan:
     ) -> list[OrderKey]:
         groups = [registered.dataset_type.dimensions for registered in self.types]
         timed = {position for position in range(len(groups)) if variant.is_timed(position)}
+        if self.main is not None and variant.branch is None:
+            timed.add(self.main)
         sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
         keys = sorting.keys(conditions)
         if self._query.kind != "rows" and (self.main is None or not self.is_ordered):

@@ -341,3 +341,15 @@ class CalibrationConformance:
                 search={"temporal_join": policy},
             )
             assert [row[:3] for row in world.rows(query)] == [(CAM, 0, 0)]
+
+    def test_records_of_exposures_agree_with_the_visit_that_is_fixed(self, world: CalibrationWorld) -> None:
+        for visit, exposures in ((0, [0]), (1, [])):
+            query = world.query(
+                "bias",
+                "c1",
+                kind="records",
+                dimensions=("exposure",),
+                element="exposure",
+                data_id={"instrument": CAM, "visit": visit},
+            ).model_copy(update={"searches": ()})
+            assert [row[1] for row in world.rows(query)] == exposures

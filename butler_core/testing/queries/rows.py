@@ -177,6 +177,23 @@ class DatasetTests:
             count = world.datasets_query("flat", collections, find_first=False, answer="count")
             assert world.rows(count) == [(len(world.certified),)]
 
+    @pytest.mark.parametrize("page_size", [1, 100])
+    def test_a_condition_may_be_about_any_collection_that_has_a_dataset(
+        self, world: QueryWorld, page_size: int
+    ) -> None:
+        for collections in (["tag", "r1"], ["r1", "tag"]):
+            for name in ("tag", "r1"):
+                fields: dict[str, Any] = {"find_first": False, "where": f"calexp.collection = '{name}'"}
+                found = world.find("calexp", collections, page_size=page_size, **fields)
+                assert sorted(found) == sorted(
+                    dataset for dataset in world.members(name) if dataset.dataset_type == "calexp"
+                )
+                count = world.datasets_query("calexp", collections, answer="count", **fields)
+                assert world.rows(count) == [(len(found),)]
+            fields = {"find_first": False, "order_by": "-calexp.collection"}
+            found = world.find("calexp", collections, page_size=page_size, **fields)
+            assert sorted(found) == sorted(world.find("calexp", collections, find_first=False))
+
     def test_dimensions_of_a_condition_are_joined(self, world: QueryWorld) -> None:
         found = world.find("raw", "r1", where=f"instrument = '{CAM}' AND visit IN (1, 3)")
         assert {dataset.values[2] for dataset in found} == {101, 104}
