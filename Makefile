@@ -1,16 +1,17 @@
 # Everything runs in a virtual environment that the first command makes (.venv), from the versions in constraints.txt.
 # Needed beforehand: Python 3.11 or later and a package index that pip can reach.  uv is used if it is there.
 #
-#   make demo         a repository with real observations, to go on with
-#   make test         all tests but the slow ones
-#   make test-crash   kill processes at every system call that an operation makes, cut the power, race (needs strace)
-#   make test-all     every test, with more random examples
-#   make lint         format, lint, types, import contracts
-#   make bench        side by side with lsst-daf-butler, which gets an environment of its own
-#   make constraints  renew constraints.txt (needs uv)
-#   make clean        remove the environments and what the demo left
+#   make demo               a repository with real observations, to go on with
+#   make test               all tests but the slow ones
+#   make test-crash         kill processes at every system call that an operation makes, cut the power, race (needs strace)
+#   make test-differential  thousands of random queries, compared with nested loops in plain Python
+#   make test-all           every test, with more random examples
+#   make lint               format, lint, types, import contracts
+#   make bench              side by side with lsst-daf-butler, which gets an environment of its own
+#   make constraints        renew constraints.txt (needs uv)
+#   make clean              remove the environments and what the demo left
 
-.PHONY: help demo test test-all test-crash bench lint format constraints clean
+.PHONY: help demo test test-crash test-differential test-all bench lint format constraints clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -68,6 +69,10 @@ test: $(INSTALLED)
 
 test-crash: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m crash $(PYTEST_FLAGS)
+
+# -rP: how many questions there were, and how many had an answer.
+test-differential: $(INSTALLED)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -rP $(PYTEST_FLAGS) tests/differential/test_differential.py
 
 test-all: $(INSTALLED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m "" $(PYTEST_FLAGS)

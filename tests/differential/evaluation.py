@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from tests.differential import sky
 from tests.differential.trees import (
     Between,
     Binary,
@@ -20,6 +21,7 @@ from tests.differential.trees import (
     Match,
     Negative,
     Not,
+    Shape,
     Tree,
     Within,
 )
@@ -45,6 +47,8 @@ def evaluate(tree: Tree, lookup: Lookup) -> Any:
             return lookup(tree)
         case Literal(value=value):
             return value
+        case Shape(shape=shape, numbers=numbers):
+            return sky.encode(shape, numbers)
         case Negative(operand=operand):
             value = evaluate(operand, lookup)
             return None if value is None else _fitting(-value)
@@ -111,7 +115,7 @@ def _compare(op: str, left: Any, right: Any) -> bool | None:
     if left is None or right is None:
         return None
     if op == "OVERLAPS":
-        return _overlaps(left, right)
+        return sky.overlap(left, right) if isinstance(left, bytes) else overlaps(left, right)
     if isinstance(left, tuple) or isinstance(right, tuple):
         return _compare_timespans(op, left, right)
     return _COMPARISONS[op](left, right)
@@ -145,7 +149,8 @@ def _compare_timespans(op: str, left: Any, right: Any) -> bool:
     return same if op in ("=", "==") else not same
 
 
-def _overlaps(left: Any, right: Any) -> bool:
+def overlaps(left: Any, right: Any) -> bool:
+    """Whether two timespans share a moment."""
     if _is_nothing(left) or _is_nothing(right):
         return False
     (begin, end), (other_begin, other_end) = _bounds(left), _bounds(right)

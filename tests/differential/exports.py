@@ -51,9 +51,15 @@ def _read_uuid(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> UUID:
 
 _Loader.add_constructor("!uuid", _read_uuid)
 _Loader.add_constructor("!butler_time/tai/iso", _read_time)
-_Loader.add_multi_constructor(
-    "lsst.sphgeom.", lambda loader, suffix, node: bytes.fromhex(loader.construct_mapping(node)["encoded"])
-)
+
+
+def _read_region(loader: yaml.SafeLoader, node: yaml.MappingNode) -> bytes:
+    return bytes.fromhex(loader.construct_mapping(node)["encoded"])
+
+
+for _shape in ("Box", "Circle", "ConvexPolygon", "UnionRegion"):
+    # By its whole name: the library adds constructors of its own to every loader as soon as anyone imports it.
+    _Loader.add_constructor(f"lsst.sphgeom.{_shape}", _read_region)
 
 
 class Export:

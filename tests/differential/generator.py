@@ -4,27 +4,26 @@ are turned such that they hold for a row that was drawn before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.differential.answers import Oracle, Question, Row, Search, close, needs_sphere, split
+from tests.differential.answers import Oracle, Row
 from tests.differential.evaluation import TooLargeError, evaluate
 from tests.differential.leaves import Leaves
+from tests.differential.questions import Question, Search, close, needs_sphere, spatial_pairs, split
 from tests.differential.trees import Column, Compare, Junction, Literal, Tree
 from tests.differential.world import (
-    CALIBRATION,
     CALIBRATIONS,
-    CHAINS,
     COLUMNS,
     DATASET_TYPES,
-    EXPORTED_RUNS,
     GOVERNORS,
     KEYS,
     REQUIRED,
-    RUNS,
-    TAGGED,
+    TEMPORAL,
 )
 
 T = TypeVar("T")
@@ -34,6 +33,7 @@ SUBJECTS: tuple[tuple[str, ...], ...] = (
     ("visit_system",), ("skymap",), ("tract",), ("patch",), ("visit", "detector"), ("exposure", "detector"),
     ("physical_filter", "detector"), ("band", "detector"), ("exposure", "visit"), ("visit", "visit_system"),
     ("patch", "band"), ("band", "instrument"), ("exposure", "visit", "detector"), ("day_obs", "detector"),
+    ("visit", "patch"), ("visit", "tract"), ("visit", "detector", "tract"), ("visit", "detector", "patch"),
 )  # fmt: skip
 """Dimensions that data IDs are asked for."""
 EXTRAS: tuple[tuple[str, ...], ...] = (
@@ -45,8 +45,10 @@ EXTRAS: tuple[tuple[str, ...], ...] = (
     ("exposure",),
     ("physical_filter",),
     ("band",),
+    ("tract",),
+    ("patch",),
+    ("visit", "detector"),
 )
-COLLECTIONS = (*EXPORTED_RUNS, *RUNS, *TAGGED, *CHAINS)
 
 
 # The exports have exposures and visits that belong together and disagree about filter or day.  A query for records of the
@@ -62,7 +64,9 @@ class Die:
 
     def chance(self, percent: int) -> bool:
         """Whether something that happens so often happens."""
-        return self.number(1, 100) > 100 - percent
+        # Of as few numbers as will do: what hypothesis varies then varies the question.
+        share = Fraction(percent, 100)
+        return self.number(1, share.denominator) > share.denominator - share.numerator
 
     def number(self, least: int, most: int) -> int:
         """Return an integer."""
@@ -97,54 +101,82 @@ class _Maker:
             dimensions = DATASET_TYPES[searches[0].dataset_type]
         else:
             dimensions = REQUIRED[element] if element else die.pick(SUBJECTS)
-        group = self._wider(dimensions, searches)
-        rows = self._oracle.rows(group, searches)
+        searches = tuple(self._timed(search, _own(dimensions, searches)) for search in searches)
+        group = close([*_own(dimensions, searches), *die.pick(EXTRAS)])
+        joins, policy = self._joins(dimensions, searches)
+        related = joins or (spatial_pairs(group)[:1] if needs_sphere(group, searches) else [])
+        rows = self._oracle.rows(group, searches, related)
         witness = die.pick(rows) if rows else None
         data_id = self._data_id(dimensions, group, witness)
         where = self._where(dimensions, group, searches, witness, element, data_id)
         order = self._order(dimensions, searches)
         return Question(
-            self._kind,
-            dimensions,
-            element,
-            searches,
-            where,
-            tuple(data_id.items()),
-            order,
-            die.number(0, 3) if order and die.chance(20) else 0,
-            die.number(0, 12) if die.chance(25) else None,
+            kind=self._kind,
+            dimensions=dimensions,
+            element=element,
+            searches=searches,
+            columns=self._columns(dimensions, searches) if self._kind == "rows" else (),
+            spatial_joins=joins,
+            policy=policy,
+            where=where,
+            data_id=tuple(data_id.items()),
+            order=order,
+            offset=die.number(0, 3) if order and die.chance(20) else 0,
+            limit=die.number(0, 12) if die.chance(25) else None,
         )
 
     # -- what is asked for
 
     def _searches(self) -> tuple[Search, ...]:
         die = self._die
-        if self._kind == "datasets":
-            return (self._search(die.pick(list(DATASET_TYPES))),)
-        if die.chance(30):
-            return (self._search(die.pick(list(DATASET_TYPES))),)
-        return ()
+        number = {"datasets": 1, "rows": die.number(0, 2)}.get(self._kind, die.chance(30))
+        types = dict.fromkeys(die.pick(self._oracle.world.dataset_types) for _ in range(number))
+        return tuple(map(self._search, types))
 
     def _search(self, dataset_type: str) -> Search:
         die = self._die
-        find_first = die.chance(60)
-        holding = [
-            name for name in COLLECTIONS if self._oracle.world.search(dataset_type, [name], find_first=False)
-        ]
+        world, find_first = self._oracle.world, die.chance(60)
+        holding = [name for name in world.collections if world.search(dataset_type, [name], find_first=False)]
         names = [
-            die.pick(holding if holding and die.chance(80) else COLLECTIONS) for _ in range(die.number(1, 3))
+            die.pick(holding if holding and die.chance(80) else world.collections)
+            for _ in range(die.number(1, 3))
         ]
-        if not find_first and dataset_type in CALIBRATIONS and die.chance(25):
-            names.append(CALIBRATION)
+        if dataset_type in CALIBRATIONS and world.calibration_collections and die.chance(70):
+            names.insert(0 if die.chance(70) else len(names), die.pick(world.calibration_collections))
         if die.chance(3):
             names = []
         return Search(dataset_type, tuple(dict.fromkeys(names)), find_first)
 
-    def _wider(self, dimensions: Sequence[str], searches: Sequence[Search]) -> frozenset[str]:
-        """Return the dimensions that conditions may be about: sometimes more than those that are asked for."""
-        names = [*dimensions, *(name for s in searches for name in DATASET_TYPES[s.dataset_type])]
-        wider = close([*names, *self._die.pick(EXTRAS)])
-        return close(names) if needs_sphere(wider, searches) else wider
+    def _timed(self, search: Search, own: frozenset[str]) -> Search:
+        """Return a search that says whose time validity must overlap, if that matters."""
+        if not self._oracle.world.is_timed(search.collections):
+            return search
+        elements = [name for name in TEMPORAL if name in own]
+        return replace(
+            search, temporal_join=self._die.pick(("fine", "fine", "fine", "coarse", "cartesian", *elements))
+        )
+
+    def _joins(
+        self, dimensions: Sequence[str], searches: Sequence[Search]
+    ) -> tuple[tuple[tuple[str, str], ...], str]:
+        """Return which regions must overlap, and which are to besides."""
+        die = self._die
+        pairs = spatial_pairs(_own(dimensions, searches))
+        joins = (
+            tuple(dict.fromkeys(die.pick(pairs) for _ in range(die.number(1, 2))))
+            if pairs and die.chance(25)
+            else ()
+        )
+        return joins, die.pick(("fine", "fine", "fine", "coarse", "cartesian"))
+
+    def _columns(self, dimensions: Sequence[str], searches: Sequence[Search]) -> tuple[Column, ...]:
+        """Return columns for rows; of datasets only if no others of the same data ID go into the same row."""
+        columns = _element_columns(close(dimensions), frozenset(), "")
+        columns += _fields(searches)
+        known = [column for column in columns if column.type != "region"]
+        if not known:
+            return ()
+        return tuple(dict.fromkeys(self._die.pick(known) for _ in range(self._die.number(0, 3))))
 
     def _data_id(
         self, dimensions: Sequence[str], group: frozenset[str], witness: Row | None
@@ -173,7 +205,7 @@ class _Maker:
         die = self._die
         if die.chance(10):
             return None
-        own = close([*dimensions, *(name for s in searches for name in DATASET_TYPES[s.dataset_type])])
+        own = _own(dimensions, searches)
         columns = [
             *_dimension_columns(group, die),
             *_element_columns(group, own, element),
@@ -225,7 +257,12 @@ class _Maker:
         # Not bare: the condition may be about elements that have columns of the same name.
         columns = [*_dimension_columns(own, die), *_element_columns(own, frozenset(), "")]
         if self._kind == "datasets":
-            columns += _fields(searches)
+            is_timed = self._oracle.world.is_timed(searches[0].collections)
+            # A dataset may be in several collections, and valid at several times.
+            fields = _fields(searches)
+            columns += [
+                c for c in fields if c.key in ("run", "uuid") or (searches[0].find_first and not is_timed)
+            ]
         sortable = [column for column in columns if column.type not in ("timespan", "region")]
         if not sortable:
             return ()
@@ -267,11 +304,23 @@ def _element_columns(group: frozenset[str], own: frozenset[str], preferred: str)
     return found
 
 
-def _fields(searches: Sequence[Search]) -> list[Column]:
+def _own(dimensions: Iterable[str], searches: Iterable[Search]) -> frozenset[str]:
+    """Return the dimensions that are joined, whatever the condition is about."""
+    return close([*dimensions, *(name for search in searches for name in DATASET_TYPES[search.dataset_type])])
+
+
+def _fields(searches: Iterable[Search]) -> list[Column]:
     found = []
     for search in searches:
-        if CALIBRATION not in search.collections:
-            for name, type_ in (("run", "string"), ("collection", "string"), ("uuid", "uuid")):
-                text = name if search.find_first else f"{search.dataset_type}.{name}"
-                found.append(Column(text, type_, search.dataset_type, name))
+        fields = {"run": "string", "uuid": "uuid", "collection": "string"}
+        if search.dataset_type in CALIBRATIONS:
+            fields["timespan"] = "timespan"
+        for name, type_ in fields.items():
+            text = f"{search.dataset_type}.{name}"
+            found.append(Column(text, type_, search.dataset_type, name))
+            if type_ == "timespan":
+                found += [
+                    Column(f"{text}.{bound}", "time", search.dataset_type, name, bound)
+                    for bound in ("begin", "end")
+                ]
     return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from tests.differential.answers import Oracle, Row
+from tests.differential.sky import centre
 from tests.differential.trees import (
     Between,
     Binary,
@@ -17,6 +18,7 @@ from tests.differential.trees import (
     Match,
     Negative,
     Not,
+    Shape,
     Tree,
     Within,
 )
@@ -101,7 +103,7 @@ class Leaves:
             "time": self._of_time,
             "timespan": self._of_timespan,
             "uuid": self._of_uuid,
-            "region": IsNull,
+            "region": self._of_region,
         }
         return makers[column.type](column)
 
@@ -170,6 +172,15 @@ class Leaves:
             case 4:
                 return Compare(die.pick(("<", ">")), column, Literal(self._moment(), "time"))
         return Within(Literal(self._moment(), "time"), column)
+
+    def _of_region(self, column: Column) -> Tree:
+        die = self._die
+        if die.chance(10):
+            return IsNull(column)
+        other: Tree = self._like(column)
+        if other == column or die.chance(70):
+            other = self._shape(column)
+        return Compare("OVERLAPS", *((column, other) if die.chance(60) else (other, column)))
 
     # -- parts of tests
 
@@ -266,6 +277,32 @@ class Leaves:
         elif die.chance(15):
             end = None
         return Literal((begin, end), "timespan")
+
+    def _shape(self, column: Column) -> Shape:
+        """Return a region near the one that the column has somewhere."""
+        die = self._die
+        ra, dec, radius = centre(self._value(column))
+        step = radius * die.pick((0.0, 0.5, 1.0, 1.5, 4.0))
+        ra, dec = (
+            round(value, die.pick((2, 9)))
+            for value in (ra + step * die.pick((-1, 1)), dec + step * die.pick((-1, 1)))
+        )
+        bind = self._name() if die.chance(20) else ""
+        match die.number(0, 2):
+            case 0:
+                return Shape("POINT", (ra, dec), bind)
+            case 1:
+                return Shape("CIRCLE", (ra, dec, round(radius * die.pick((0.1, 0.5, 1.0)), 9)), bind)
+        size = round(radius * die.pick((0.2, 0.7)), 9)
+        corners = (
+            (ra - size, dec - size),
+            (ra + size, dec - size),
+            (ra + size / 2, dec + size),
+            (ra - size, dec + size),
+        )
+        return Shape(
+            "POLYGON", tuple(number for corner in corners[die.number(0, 1) :] for number in corner), bind
+        )
 
     def _name(self) -> str:
         self._bound += 1

@@ -17,7 +17,8 @@ from butler_core.models.batch import (
 from butler_core.models.collection import SequenceEditMode, SetEditMode
 from butler_core.models.record import record_shape
 from tests.differential.world import (
-    CALIBRATION,
+    CALIBRATION_COLLECTIONS,
+    CALIBRATIONS,
     CHAINS,
     DATASET_TYPES,
     EXPORTED_RUNS,
@@ -28,8 +29,6 @@ from tests.differential.world import (
     World,
     export_paths,
 )
-
-VALIDITIES = ((None, 10), (20, None))
 
 
 def load(world: World, root: Path) -> Butler:
@@ -55,10 +54,11 @@ def _definitions(butler: Butler) -> RawBatch:
             name=name,
             dimensions=butler.dimensions.conform(DATASET_TYPES[name]).names,
             storage_class_name="StructuredDataDict",
-            is_calibration=False,
+            is_calibration=name in CALIBRATIONS,
         )
     types = dict.fromkeys(RUNS, CollectionType.RUN) | dict.fromkeys(CHAINS, CollectionType.CHAINED)
-    types |= dict.fromkeys(TAGGED, CollectionType.TAGGED) | {CALIBRATION: CollectionType.CALIBRATION}
+    types |= dict.fromkeys(TAGGED, CollectionType.TAGGED)
+    types |= dict.fromkeys(CALIBRATION_COLLECTIONS, CollectionType.CALIBRATION)
     for name, type_ in types.items():
         batch.collection_registrations[name] = CollectionRegistration(name=name, type=type_)
     for chain, children in CHAINS.items():
@@ -80,8 +80,10 @@ def _contents(world: World, butler: Butler) -> RawBatch:
         uuids = frozenset(dataset.uuid for dataset in world.members[tag])
         edit = TaggedCollectionEdit(collection=tag, datasets=uuids, mode=SetEditMode.INSERT_OR_FAIL)
         batch.collection_edits.append(edit)
-    for timespan in VALIDITIES:
-        uuids = frozenset(dataset.uuid for dataset in world.members[CALIBRATION])
-        certification = Certification(collection=CALIBRATION, datasets=uuids, timespan=timespan)
-        batch.collection_edits.append(certification)
+    for collection, certified in world.certifications.items():
+        for dataset, timespan in certified:
+            certification = Certification(
+                collection=collection, datasets=frozenset({dataset.uuid}), timespan=timespan
+            )
+            batch.collection_edits.append(certification)
     return batch

@@ -8,7 +8,7 @@ import pytest
 
 from butler_core import Butler, Timespan
 from tests.differential.world import (
-    CALIBRATION,
+    CALIBRATION_COLLECTIONS,
     COLUMNS,
     DATASET_TYPES,
     EXPORTED_RUNS,
@@ -37,7 +37,7 @@ def test_records(world: World, butler: Butler, element: str) -> None:
     assert found == world.records[element]
 
 
-@pytest.mark.parametrize("collection", [*EXPORTED_RUNS, *RUNS, *TAGGED, CALIBRATION])
+@pytest.mark.parametrize("collection", [*EXPORTED_RUNS, *RUNS, *TAGGED, *CALIBRATION_COLLECTIONS])
 def test_datasets(world: World, butler: Butler, collection: str) -> None:
     found = set()
     for dataset_type, names in DATASET_TYPES.items():
@@ -45,4 +45,4 @@ def test_datasets(world: World, butler: Butler, collection: str) -> None:
             found.add(
                 (ref.uuid, ref.dataset_type.name, ref.run, tuple((name, ref.data_id[name]) for name in names))
             )
-    assert found == set(world.members[collection])
+    assert found == {dataset for dataset, _ in world.held(collection)}

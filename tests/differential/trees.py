@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from tests.differential.sky import make
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -46,6 +48,16 @@ class Literal(Tree):
     value: Any
     type: str
     bind: str = ""
+
+
+@dataclass(frozen=True)
+class Shape(Tree):
+    """A region, from degrees.  With a name it is bound to that."""
+
+    shape: str
+    numbers: tuple[float, ...]
+    bind: str = ""
+    type: ClassVar[str] = "region"
 
 
 @dataclass(frozen=True)
@@ -219,6 +231,8 @@ class Writer:
                 return text, 9
             case Literal():
                 return self._literal(tree), 9
+            case Shape():
+                return self._shape(tree), 9
             case Negative(operand=operand):
                 return f"- {self.write(operand, 8)}", 8
             case Binary(op=op, left=left, right=right):
@@ -267,6 +281,12 @@ class Writer:
             self.bind[tree.bind] = tree.value
             return f":{tree.bind}"
         return write_value(tree.value, tree.type)
+
+    def _shape(self, tree: Shape) -> str:
+        if tree.bind:
+            self.bind[tree.bind] = make(tree.shape, tree.numbers)
+            return f":{tree.bind}"
+        return f"{tree.shape}({', '.join(map(repr, tree.numbers))})"
 
     def _items(self, tree: IsIn) -> str:
         if tree.bind:

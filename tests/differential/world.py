@@ -6,8 +6,10 @@ What is written here about dimensions is written by hand: nothing asks the code 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from butler_rubin.samples import sample_export
@@ -57,6 +59,8 @@ KEYS: dict[str, str] = {
 """What a dimension's own record calls its value."""
 SPATIAL = {"visit": "sky", "visit_detector_region": "sky", "tract": "map", "patch": "map"}
 """Elements with regions, and their families."""
+TEMPORAL = ("exposure", "visit", "day_obs")
+"""Elements with timespans, finest first."""
 COLUMNS: dict[str, dict[str, str]] = {
     "instrument": {
         "visit_max": "int", "visit_system": "int", "exposure_max": "int", "detector_max": "int", "class_name": "string",
@@ -97,18 +101,21 @@ DATASET_TYPES: dict[str, tuple[str, ...]] = {
     "warp": ("instrument", "visit", "skymap", "tract", "patch"),
     "coadd": ("band", "skymap", "tract", "patch"),
     "note": (),
+    "dark": ("instrument", "detector"),
 }
-"""Required dimensions; of the last five all datasets are made up."""
-MADE_UP = ("raw", "visitSummary", "warp", "coadd", "note")
-CALIBRATIONS = ("bias", "flat")
+"""Required dimensions; of the last six all datasets are made up."""
+MADE_UP = ("raw", "visitSummary", "warp", "coadd", "note", "dark")
+CALIBRATIONS = ("bias", "flat", "dark")
 
 RUNS = ("u/one", "u/two", "u/three")
 TAGGED = ("tag/a", "tag/b")
-CALIBRATION = "calib"
+CALIBRATION_COLLECTIONS = ("calib", "calib/a", "calib/b")
+"""In the first everything is certified for nearly all of time, in the others at random."""
 CHAINS: dict[str, tuple[str, ...]] = {
     "chain/inner": ("u/two", "imported_r"),
     "chain/outer": ("tag/a", "chain/inner", "u/one", HSC_RUN, "tag/b"),
     "chain/none": (),
+    "chain/calib": ("calib/b", "u/two", "calib/a"),
     "chain/all": ("u/three", "chain/outer", "imported_g", "skymaps", "u/two"),
 }
 EXPORTED_RUNS = ("imported_g", "imported_r", HSC_RUN, "skymaps")
@@ -152,6 +159,19 @@ ODD_RECORDS: tuple[tuple[str, Record], ...] = (
 """What the exports lack: missing values, open and empty timespans, text that sorts or matches oddly."""
 
 
+Timespan = tuple[int | None, int | None]
+
+
+class Found(NamedTuple):
+    """A dataset in a collection, and when it is valid there."""
+
+    dataset: Dataset
+    collection: str
+    timespan: Timespan
+    rank: int
+    """Of the collection in the search."""
+
+
 class World:
     """Records, datasets and collections as plain Python has them.
 
@@ -183,8 +203,18 @@ class World:
             Dataset(UUID(int=n * 7919 % 10007 << 64 | 0x8 << 60 | n), *dataset)
             for n, dataset in enumerate(self._made_up() if has_more else ())
         ]
+        self.dataset_types = [name for name in DATASET_TYPES if has_more or name not in MADE_UP]
+        """Those that are searched for."""
+        self.collections = [*EXPORTED_RUNS, *((*RUNS, *TAGGED, *CHAINS) if has_more else ())]
+        """Those that are searched, but for CALIBRATION collections."""
+        self.calibration_collections = CALIBRATION_COLLECTIONS if has_more else ()
         self.members = self._fill_collections()
-        """Datasets by collection, chains aside."""
+        """Datasets by collection, but for chains and CALIBRATION collections."""
+        self.certifications = {
+            name: list(self._certify(name, Random(name))) for name in self.calibration_collections
+        }
+        """Datasets and their validity by CALIBRATION collection."""
+        self._searched: dict[Any, list[Found]] = {}
 
     # -- what is made up
 
@@ -213,6 +243,8 @@ class World:
                         (("band", band), ("skymap", skymap), ("tract", tract), ("patch", patch)),
                     )
             yield "note", run, ()
+            for instrument, detector in keys["detector"]:
+                yield "dark", run, (("instrument", instrument), ("detector", detector))
         for run, exported in (("u/one", slice(0, None, 3)), ("u/two", slice(1, None, 2))):
             for instrument, visit, detector in list(self.records["visit_detector_region"])[exported]:
                 yield "calexp", run, (("instrument", instrument), ("visit", visit), ("detector", detector))
@@ -226,12 +258,34 @@ class World:
             for dataset in self.datasets[::-step]:
                 chosen.setdefault((dataset.dataset_type, dataset.data_id), dataset)
             members[tag] = list(chosen.values())
-        chosen = {}
+        return members
+
+    def _certify(self, collection: str, source: Random) -> Iterator[tuple[Dataset, Timespan]]:
+        """Yield certifications: for one data ID one after the other, some with a gap, some of the same dataset again."""
+        candidates: dict[Any, list[Dataset]] = {}
         for dataset in self.datasets:
             if dataset.dataset_type in CALIBRATIONS:
-                chosen.setdefault((dataset.dataset_type, dataset.data_id), dataset)
-        members[CALIBRATION] = list(chosen.values())
-        return members
+                candidates.setdefault((dataset.dataset_type, dataset.data_id), []).append(dataset)
+        for (_, data_id), datasets in candidates.items():
+            if collection == "calib":
+                yield datasets[0], (None, 10)
+                yield datasets[0], (20, None)
+                continue
+            moments = self._moments(dict(data_id)["instrument"])
+            bounds = [None, *sorted(source.sample(moments, min(4, len(moments)))), None]
+            for begin, end in pairwise(bounds):
+                if source.random() < 0.7:
+                    yield source.choice(datasets), (begin, end)
+
+    def _moments(self, instrument: str) -> list[int]:
+        """Return when exposures, visits and days of an instrument begin and end, and when they are half over."""
+        found = set()
+        for element in ("exposure", "visit", "day_obs"):
+            for record in self.records[element].values():
+                if record["instrument"] == instrument and record["timespan"] is not None:
+                    bounds = [bound for bound in record["timespan"] if bound is not None]
+                    found |= {*bounds, sum(bounds) // max(len(bounds), 1)}
+        return sorted(found)
 
     # -- what collections hold
 
@@ -244,17 +298,36 @@ class World:
                     found.append(child)
         return found
 
-    def search(
-        self, dataset_type: str, collections: Iterable[str], *, find_first: bool
-    ) -> list[tuple[Dataset, str]]:
-        """Return the datasets that a search finds, each with the first collection that has it."""
-        found: dict[Any, tuple[Dataset, str]] = {}
-        for collection in self.flatten(collections):
-            for dataset in self.members[collection]:
+    def search(self, dataset_type: str, collections: Iterable[str], *, find_first: bool) -> list[Found]:
+        """Return the datasets that a search finds, of a data ID only the first if that is asked for.
+
+        With CALIBRATION collections, which of them that is depends on the time: then all are listed.
+        """
+        key = (dataset_type, tuple(collections), find_first)
+        if key not in self._searched:
+            self._searched[key] = list(self._search(*key))
+        return self._searched[key]
+
+    def _search(self, dataset_type: str, collections: tuple[str, ...], find_first: bool) -> Iterable[Found]:
+        found: dict[Any, Found] = {}
+        is_timed = self.is_timed(collections)
+        for rank, collection in enumerate(self.flatten(collections)):
+            for dataset, timespan in self.held(collection):
                 if dataset.dataset_type == dataset_type:
-                    key = dataset.data_id if find_first else dataset.uuid
-                    found.setdefault(key, (dataset, collection))
-        return list(found.values())
+                    key: Any = dataset.data_id
+                    if is_timed or not find_first:
+                        key = (rank, dataset.uuid, timespan)
+                    found.setdefault(key, Found(dataset, collection, timespan, rank))
+        return found.values()
+
+    def is_timed(self, collections: Iterable[str]) -> bool:
+        """Whether a search in these finds different datasets at different times."""
+        return not self.certifications.keys().isdisjoint(self.flatten(collections))
+
+    def held(self, collection: str) -> Iterator[tuple[Dataset, Timespan]]:
+        """Iterate over the datasets of a collection that is no chain, and when they are valid there."""
+        yield from self.certifications.get(collection, ())
+        yield from ((dataset, (None, None)) for dataset in self.members.get(collection, ()))
 
 
 def _with_required(dataset: Dataset) -> Dataset:
