@@ -62,6 +62,8 @@ class Selection:
         self._loose = {
             position: key for key, position in zip(keys, self.key_positions, strict=True) if key.is_loose
         }
+        # A row that comes of several combinations, of which one has a flag, is one row with that flag.
+        self._is_grouped = bool(self._loose) or (distinct and bool(self.flag_positions))
         self._missing = missing
         if missing is not None and not self._loose:
             self._conditions.append(rows_after(keys, missing))
@@ -79,7 +81,7 @@ class Selection:
         return select if self._source is None else select.select_from(self._source)
 
     def _all(self) -> sa.Select[Any]:
-        if self._loose:
+        if self._is_grouped:
             return self._grouped()
         columns = self._columns or [sa.literal_column("1")]
         labelled = [column.label(f"_{position}") for position, column in enumerate(columns)]
@@ -87,7 +89,7 @@ class Selection:
         return select.distinct() if self.is_distinct or not self._columns else select
 
     def _grouped(self) -> sa.Select[Any]:
-        """Return each row once, with the first of its values of loose keys."""
+        """Return each row once, with the first of its values of loose keys, and any flag that it has."""
         inner = self._select(
             [column.label(f"_{position}") for position, column in enumerate(self._columns)]
         ).subquery()
@@ -99,20 +101,22 @@ class Selection:
                 key = self._loose[position]
                 value = sa.cast(column, sa.Integer()) if key.type == "bool" else column
                 column = sa.func.max(value) if key.descending else sa.func.min(value)
+            elif position in self.flag_positions:
+                column = sa.func.max(_integer(column))
             else:
                 others.append(column)
             columns.append(column.label(f"_{position}"))
         return sa.select(*columns).group_by(*others)
 
     def _sorted(self) -> sa.Select[Any]:
-        if not self._loose:
+        if not self._is_grouped:
             return self._all().order_by(*(key.clause() for key in self.keys))
         found = self._all().subquery()
         keys = [
             key._replace(sql=found.c[f"_{position}"])
             for key, position in zip(self.keys, self.key_positions, strict=True)
         ]
-        after = [] if self._missing is None else [rows_after(keys, self._missing)]
+        after = [rows_after(keys, self._missing)] if self._loose and self._missing is not None else []
         return sa.select(*found.c).where(*after).order_by(*(key.clause() for key in keys))
 
     def rows(self) -> sa.Select[Any]:

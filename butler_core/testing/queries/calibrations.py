@@ -181,6 +181,21 @@ class CalibrationConformance:
                 world.rows(query.model_copy(update={"answer": answer}))
         assert world.rows(query.model_copy(update={"answer": "any"})) == [(True,)]
 
+    @pytest.mark.parametrize("page_size", [1, 10])
+    def test_a_row_of_which_one_detector_is_ambiguous_is_so_on_any_page(
+        self, world: CalibrationWorld, page_size: int
+    ) -> None:
+        query = world.query(
+            "bias", ["c2", "c1"], kind="data_ids", dimensions=("exposure",), where="bias.run != 'r9'"
+        )
+        world.certify(
+            Validity("c1", world.bias("r1", 0), (None, None)),
+            Validity("c1", world.bias("r1", 1), (10, 20)),
+            Validity("c1", world.bias("r2", 1), (20, 30)),
+        )
+        with pytest.raises(AmbiguousLookupError, match="exposure"):
+            world.rows(query, page_size)
+
     def test_conditions_on_data_ids_leave_out_what_is_ambiguous(self, world: CalibrationWorld) -> None:
         found = world.find("bias", "c1", where="detector = 0 AND exposure IN (3, 9)")
         assert {dataset.run for dataset in found} == {"r1", "r2"}
