@@ -5,13 +5,14 @@
 #   make test               all tests but the slow ones
 #   make test-crash         kill processes at every system call that an operation makes, cut the power, race (needs strace)
 #   make test-differential  thousands of random queries, compared with nested loops in plain Python
+#   make test-peer          random queries, compared with lsst-daf-butler, which gets an environment of its own
 #   make test-all           every test, with more random examples
 #   make lint               format, lint, types, import contracts
 #   make bench              side by side with lsst-daf-butler, which gets an environment of its own
 #   make constraints        renew constraints.txt (needs uv)
 #   make clean              remove the environments and what the demo left
 
-.PHONY: help demo test test-crash test-differential test-all bench lint format constraints clean
+.PHONY: help demo test test-crash test-differential test-peer test-all bench lint format constraints clean
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
@@ -73,6 +74,9 @@ test-crash: $(INSTALLED)
 # -rP: how many questions there were, and how many had an answer.
 test-differential: $(INSTALLED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -rP $(PYTEST_FLAGS) tests/differential/test_differential.py
+
+test-peer: $(INSTALLED) $(PEER_INSTALLED)
+	$(BIN)/python -m tests.differential.peer --peer $(PEER_VENV)/bin/python
 
 test-all: $(INSTALLED)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n auto -m "" $(PYTEST_FLAGS)
