@@ -63,7 +63,8 @@ class Selection:
             position: key for key, position in zip(keys, self.key_positions, strict=True) if key.is_loose
         }
         # A row that comes of several combinations, of which one has a flag, is one row with that flag.
-        self._is_grouped = bool(self._loose) or (distinct and bool(self.flag_positions))
+        # Without any other column there is nothing to group by, and a group of no rows would be one row.
+        self._is_grouped = bool(self._loose) or (distinct and 0 < len(flags) < len(self._columns))
         self._missing = missing
         if missing is not None and not self._loose:
             self._conditions.append(rows_after(keys, missing))

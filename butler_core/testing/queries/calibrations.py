@@ -196,6 +196,11 @@ class CalibrationConformance:
         with pytest.raises(AmbiguousLookupError, match="exposure"):
             world.rows(query, page_size)
 
+    def test_no_row_without_columns_comes_of_nothing(self, world: CalibrationWorld) -> None:
+        """Not of what could be ambiguous either."""
+        query = world.query("bias", "c1", kind="rows", where="bias.run = 'r9'")
+        assert world.rows(query.model_copy(update={"dimensions": ()})) == []
+
     def test_conditions_on_data_ids_leave_out_what_is_ambiguous(self, world: CalibrationWorld) -> None:
         found = world.find("bias", "c1", where="detector = 0 AND exposure IN (3, 9)")
         assert {dataset.run for dataset in found} == {"r1", "r2"}
