@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from butler_core.arguments import implied_values, refuse_contradiction
 from butler_core.client_cache import ClientCache, is_glob
 from butler_core.contracts.registry import QueryPage, Registry
-from butler_core.errors import DataIdError, DatasetNotFoundError, InvalidInputError
+from butler_core.data_ids import KeyLookups
+from butler_core.errors import DatasetNotFoundError, InvalidInputError
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.lookup_times import LookupTime, refuse_unknown_time, split_data_id
 from butler_core.models.data_id import DataCoordinate, DataId
-from butler_core.models.dataset_ref import DatasetRef, refs_from_rows
+from butler_core.models.data_id_keys import is_plain
+from butler_core.models.dataset_ref import DatasetRef, new_uuid, refs_from_rows
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
 from butler_core.models.names import (
     CollectionName,
@@ -44,6 +47,7 @@ class Resolver:
         self._cache = cache
         self._universe = universe
         self._defaults = defaults
+        self._keys = KeyLookups(registry, universe, defaults.data_id)
 
     def run(self, run: CollectionName | None) -> CollectionName:
         """Return the RUN to write to; `InvalidInputError` if neither the call nor the butler names one."""
@@ -70,10 +74,69 @@ class Resolver:
             )
         return items
 
+    def plain(
+        self,
+        dimensions: DimensionGroup | None,
+        data_id: DataId | None,
+        kwargs: Mapping[str, DataIdValue],
+        *,
+        beyond: bool = False,
+    ) -> tuple[DataId | None, Mapping[str, DataIdValue]]:
+        """Return the same data ID and keywords with values of dimensions only: see `KeyLookups.make_plain`.
+
+        What is plain already is returned as it is, and asks for nothing.
+        """
+        if self._is_plain(data_id) and self._is_plain(kwargs):
+            return data_id, kwargs
+        (values,) = self._keys.make_plain([{**(data_id or {}), **kwargs}], dimensions, beyond=beyond)
+        if isinstance(data_id, DataCoordinate) and dimensions is not None and not beyond:
+            # One that is made may have more, and is cut down to what is wanted.
+            values = {n: v for n, v in values.items() if n in dimensions or n not in data_id}
+        return values, {}
+
     def data_id(
-        self, dimensions: DimensionGroup, data_id: DataId | None, kwargs: dict[str, DataIdValue]
+        self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
     ) -> DataCoordinate:
-        """Return a data ID for these dimensions: keywords win over ``data_id``, both over the butler's defaults."""
+        """Return a data ID: keywords win over ``data_id``, both over the butler's defaults.
+
+        Parameters
+        ----------
+        dimensions
+            Of the data ID; None: those that are given.
+        data_id, kwargs
+            What the user gave.
+        """
+        data_id, kwargs = self.plain(dimensions, data_id, kwargs)
+        return self._standardize(dimensions, data_id, kwargs)
+
+    def data_ids(self, dimensions: DimensionGroup, data_ids: Iterable[DataId]) -> list[DataCoordinate]:
+        """Return many data IDs, in order; other keys than the primary ones are looked up for all of them together."""
+        given = list(data_ids)
+        if not all(map(self._is_plain, given)):
+            given = self._keys.make_plain(given, dimensions)
+        return [self._standardize(dimensions, each, {}) for each in given]
+
+    def expand(
+        self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
+    ) -> DataCoordinate:
+        """Return a data ID with its records, as a new dataset of its dimensions would have it."""
+        data_id, kwargs = self.plain(dimensions, data_id, kwargs)
+        made = self._standardize(dimensions, data_id, kwargs)
+        if made.is_expanded:
+            return made
+        # A registry expands refs: of what type is all one to it, so this one is registered nowhere.
+        dataset_type = DatasetType("anything", made.dimensions, "StructuredDataDict")
+        ref = DatasetRef(new_uuid(), dataset_type, made, "anything")
+        (found,) = self._registry.expand_new_dataset_refs([ref], batch_id=new_uuid(), predict=False).refs
+        refuse_contradiction(found.data_id, implied_values(made.dimensions, data_id, kwargs))
+        return found.data_id
+
+    def _is_plain(self, data_id: Mapping[str, Any] | None) -> bool:
+        return not data_id or isinstance(data_id, DataCoordinate) or is_plain(self._universe, data_id)
+
+    def _standardize(
+        self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
+    ) -> DataCoordinate:
         defaults = self._defaults.data_id
         return DataCoordinate.standardize(
             data_id,
@@ -100,7 +163,7 @@ class Resolver:
         given: DatasetType | str,
         data_id: DataId | None,
         collections: CollectionPattern,
-        kwargs: dict[str, Any],
+        kwargs: Mapping[str, Any],
         *,
         expand: bool = False,
         records: bool = True,
@@ -129,15 +192,12 @@ class Resolver:
         AmbiguousLookupError
             If several calibrations are valid then, or several at any time and no time was given.
         """
+        data_id, kwargs = self._plain_for(given, data_id, kwargs)
         names = self.collections(collections)
         for _ in range(10):
             definitions = self._cache.current()
             dataset_type = self.dataset_type(given)
-            parent = (
-                dataset_type
-                if dataset_type.component is None
-                else self.dataset_type(_parent_name(dataset_type))
-            )
+            parent = self._parent_of(dataset_type)
             implied = implied_values(parent.dimensions, data_id, kwargs)
             is_expanded = expand or bool(implied)
             lookup = _describe_lookup(parent.name, parent.dimensions.names, names, is_expanded, records)
@@ -159,6 +219,20 @@ class Resolver:
         if dataset_type.component is not None:
             ref = ref.make_component(dataset_type.component)
         return ref if storage_class is None else ref.with_storage_class(storage_class)
+
+    def _parent_of(self, dataset_type: DatasetType) -> DatasetType:
+        if dataset_type.component is None:
+            return dataset_type
+        return self.dataset_type(dataset_type.name.partition(".")[0])
+
+    def _plain_for(
+        self, given: DatasetType | str, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
+    ) -> tuple[DataId | None, Mapping[str, DataIdValue]]:
+        """Return `plain` data ID and keywords of a dataset, which for a calibration may name more than its dimensions."""
+        if self._is_plain(data_id) and self._is_plain(kwargs):
+            return data_id, kwargs
+        dataset_type = self.dataset_type(given)
+        return self.plain(dataset_type.dimensions, data_id, kwargs, beyond=dataset_type.is_calibration)
 
     def _split(
         self, dimensions: DimensionGroup, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
@@ -193,7 +267,7 @@ class Resolver:
         given: DatasetType | str,
         data_id: DataId | None,
         collections: CollectionPattern,
-        kwargs: dict[str, Any],
+        kwargs: Mapping[str, Any],
         *,
         expand: bool = False,
         records: bool = True,
@@ -201,6 +275,7 @@ class Resolver:
         timespan: Timespan | None = None,
     ) -> DatasetRef:
         """Find one dataset as `find_dataset` does; `DatasetNotFoundError` says where it was looked for."""
+        data_id, kwargs = self._plain_for(given, data_id, kwargs)
         ref = self.find_dataset(
             given,
             data_id,
@@ -215,13 +290,14 @@ class Resolver:
             return ref
         names = self.collections(collections)
         dataset_type = self.dataset_type(given)
-        if dataset_type.is_calibration:
-            wanted, at = self._wanted_calibration(dataset_type, data_id, kwargs, timespan)
+        parent = self._parent_of(dataset_type)
+        if parent.is_calibration:
+            wanted, at = self._wanted_calibration(parent, data_id, kwargs, timespan)
         else:
-            wanted, at = self.data_id(dataset_type.dimensions, data_id, kwargs), ""
+            wanted, at = self.data_id(parent.dimensions, data_id, kwargs), ""
         raise DatasetNotFoundError(
             f"There is no dataset {dataset_type.name}@{wanted}{at} in {' > '.join(names) or 'no collections at all'}.",
-            remedy=self._where_else(dataset_type, wanted)
+            remedy=self._where_else(parent, wanted)
             if names
             else "Pass collections=, or open the butler with collections= or run=.",
             dataset_type=dataset_type.name,
@@ -291,56 +367,6 @@ def _describe_lookup(
         dimension_records=dimension_records,
         datastore_records=datastore_records,
     )
-
-
-def one_of(
-    dataset_type: DatasetRef | DatasetType | str | None, ref: DatasetRef | None
-) -> DatasetRef | DatasetType | str:
-    """Return what a call names its dataset by: the first argument, be it a dataset type or a ref, or the keyword ``ref``."""
-    if dataset_type is not None and ref is None:
-        return dataset_type
-    if ref is not None and dataset_type is None:
-        return ref
-    raise InvalidInputError(
-        f"A dataset is named by a ref or by its dataset type, and this call gives {'neither' if ref is None else 'both'}.",
-        remedy="Give a ref, or a dataset type and a data ID.",
-    )
-
-
-def refuse_more_than(ref: DatasetRef, *others: object) -> None:
-    """Refuse arguments that would be ignored beside a ref, which says it all."""
-    if any(other is not None for other in others):
-        raise InvalidInputError(
-            f"{ref} says which dataset it is.", remedy="Give a ref or a data ID, not both."
-        )
-
-
-def implied_values(
-    dimensions: DimensionGroup, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
-) -> dict[DimensionName, DataIdValue]:
-    """Return the values that a user gave for dimensions whose values follow from others; none of what comes from records."""
-    if not dimensions.implied or (isinstance(data_id, DataCoordinate) and data_id.is_expanded and not kwargs):
-        return {}
-    given = {**(data_id or {}), **kwargs}
-    return {name: given[name] for name in dimensions.implied if given.get(name) is not None}
-
-
-def refuse_contradiction(data_id: DataCoordinate, implied: Mapping[DimensionName, DataIdValue]) -> None:
-    """Raise `DataIdError` if a value that was given is another than that of the records behind an expanded data ID."""
-    for name, value in implied.items():
-        known = data_id.get(name)
-        if known is not None and known != value:
-            raise DataIdError(
-                f"The data ID has {name}={value!r}, but the records of {dict(data_id.required)} say {name}={known!r}.",
-                remedy=f"Leave {name} out, since it follows from the other values, or correct these.",
-                dimension=name,
-                value=value,
-                known=known,
-            )
-
-
-def _parent_name(dataset_type: DatasetType) -> str:
-    return dataset_type.name.partition(".")[0]
 
 
 def one_ref(dataset_type: DatasetType, page: QueryPage, *, is_expanded: bool) -> DatasetRef | None:

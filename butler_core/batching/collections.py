@@ -127,9 +127,8 @@ class Collections(Collecting):
         given = self._resolver.dataset_type(dataset_type)
         values = None
         if data_ids is not None:
-            values = tuple(
-                self._resolver.data_id(given.dimensions, data_id, {}).required_values for data_id in data_ids
-            )
+            found = self._resolver.data_ids(given.dimensions, data_ids)
+            values = tuple(data_id.required_values for data_id in found)
         bounds = (None, None) if timespan is None else _bounds(timespan, "decertify")
         self._edit(
             Decertification(collection=collection, dataset_type=given.name, timespan=bounds, data_ids=values)

@@ -9,13 +9,11 @@ from uuid import UUID
 
 from butler_core.aliases import DatasetTypeLike
 from butler_core.butler_methods.opening import Opening
-from butler_core.errors import (
-    InvalidInputError,
-)
+from butler_core.errors import DatasetNotFoundError, InvalidInputError
 from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.where import Where
 from butler_core.models.collection import CollectionType
-from butler_core.models.data_id import DataId
+from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import (
     DatasetRef,
 )
@@ -217,6 +215,49 @@ class Finding(Opening):
                 timespan=timespan,
             )
         )
+
+    def get_dataset(self, uuid: UUID) -> DatasetRef:
+        """Return the ref of a UUID, unexpanded; `DatasetNotFoundError`.
+
+        Two statements in one transaction, whatever the number of dataset types.
+        """
+        self._parts()
+        if found := self._registry.find_datasets([uuid]):
+            return found[0]
+        raise DatasetNotFoundError(
+            f"There is no dataset {uuid}.",
+            remedy="Check the UUID: it may have been removed, or be of another repository.",
+            uuid=str(uuid),
+        )
+
+    def expand_data_id(
+        self,
+        data_id: DataId | None = None,
+        dimensions: Iterable[DimensionName] | None = None,
+        **kwargs: DataIdValue,
+    ) -> DataCoordinate:
+        """Return a data ID with its records and implied values; whether there are datasets for it does not matter.
+
+        One statement; none if ``data_id`` is expanded already.  Keys other than those of dimensions take a query more, for
+        each dimension that they name.
+
+        Parameters
+        ----------
+        data_id, **kwargs
+            Values; ``kwargs`` win, and the butler's defaults fill in what is missing.
+        dimensions
+            Of the data ID that is wanted; None: those that are given.
+
+        Raises
+        ------
+        DataIdError
+            If there is no such record, or if implied values that are given contradict it.
+        AmbiguousLookupError
+            If a key may mean several columns, or fits several records; it lists them.
+        """
+        self._parts()
+        group = None if dimensions is None else self.dimensions.conform(dimensions)
+        return self._resolver.expand(group, data_id, kwargs)
 
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:
         """Return a dataset type, ``parent.component`` too; `DatasetTypeNotFoundError`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from butler_core.aliases import DatasetTypeLike
+from butler_core.arguments import one_of, refuse_more_than
 from butler_core.butler_methods.opening import Opening
 from butler_core.contracts.datastore import GetRequest
 from butler_core.errors import CorruptError
@@ -24,7 +25,6 @@ from butler_core.models.names import (
 )
 from butler_core.models.results import DatasetExistence, GetResult
 from butler_core.models.timespan import Timespan
-from butler_core.resolution import one_of, refuse_more_than
 
 
 class Reading(Opening):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, overload
 from uuid import UUID
 
 from butler_core import files_in, removing
 from butler_core.aliases import DatasetTypeLike, DimensionData
+from butler_core.arguments import implied_values, one_of, refuse_contradiction, refuse_more_than
 from butler_core.batching.helper import BatchHelper
 from butler_core.butler_methods.opening import Opening
 from butler_core.errors import (
@@ -17,7 +18,7 @@ from butler_core.errors import (
 from butler_core.models.batch import RawBatch
 from butler_core.models.bulk import unwatched
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode, SetInsertMode
-from butler_core.models.data_id import DataId
+from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import (
     DatasetIdMode,
     DatasetRef,
@@ -41,7 +42,6 @@ from butler_core.models.names import (
 from butler_core.models.results import SyncResult
 from butler_core.models.timespan import Timespan
 from butler_core.removal import RemovalHelper
-from butler_core.resolution import implied_values, one_of, refuse_contradiction, refuse_more_than
 
 
 class Writing(Opening):
@@ -86,14 +86,15 @@ class Writing(Opening):
             refuse_more_than(given, data_id, storage_class, run, kwargs or None)
             ref = given
         else:
-            made, values = self._cache.up_to_date(
-                lambda: (
-                    made := self._resolver.make_ref_type(given, storage_class),
-                    self._resolver.data_id(made.dimensions, data_id, kwargs),
-                )
-            )
+
+            def understand() -> tuple[DatasetType, DataId | None, Mapping[str, DataIdValue], DataCoordinate]:
+                made = self._resolver.make_ref_type(given, storage_class)
+                named, plain = self._resolver.plain(made.dimensions, data_id, kwargs)
+                return made, named, plain, self._resolver.data_id(made.dimensions, named, plain)
+
+            made, data_id, plain, values = self._cache.up_to_date(understand)
             ref = DatasetRef(new_uuid(), made, values, self._resolver.run(run))
-            if implied := implied_values(made.dimensions, data_id, kwargs):
+            if implied := implied_values(made.dimensions, data_id, plain):
                 (expanded,) = self.predict_put_many([ref])
                 refuse_contradiction(expanded.data_id, implied)
         (stored,) = self.put_many([(obj, ref)])
@@ -157,7 +158,7 @@ class Writing(Opening):
             made, values = self._cache.up_to_date(
                 lambda: (
                     made := self._resolver.dataset_type(dataset_type),
-                    [self._resolver.data_id(made.dimensions, data_id, {}) for data_id in given],
+                    self._resolver.data_ids(made.dimensions, given),
                 )
             )
         if mode is DatasetIdMode.UNIQUE:

@@ -159,6 +159,13 @@ class Registry(ABC):
         """
 
     @abstractmethod
+    def find_datasets(self, uuids: Iterable[UUID]) -> Sequence[DatasetRef]:
+        """Return refs of those datasets that exist, in input order and unexpanded; absent ones are left out.
+
+        Nothing but UUIDs is needed: of what type a dataset is, in which RUN, and its data ID are what is found.
+        """
+
+    @abstractmethod
     def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
         """Return collections, dataset types and governor values; None if still at ``known_generation``."""
 

@@ -90,6 +90,12 @@ class DimensionUniverse:
             }
         )
         """Every dimension, those of the sky's tessellations included, which have no table."""
+        self.key_types: Mapping[DimensionName, str] = {
+            name: element.primary_key.type
+            for name, element in self.dimensions.items()
+            if element.primary_key is not None
+        }
+        """The type of each dimension's values: ``int`` or ``string``."""
         self.common_skypix: DimensionName | None = skypix["common"]
         """The skypix dimension through which spatial joins run."""
         self.topology: Mapping[str, Mapping[str, tuple[DimensionElementName, ...]]] = source["topology"]

@@ -35,6 +35,7 @@ from butler_core.sql.context import SqlContext, make_context
 from butler_core.sql.database import Database
 from butler_core.sql.forgetting import Forgetting
 from butler_core.sql.lookups.artifact_records import read_artifact_records
+from butler_core.sql.lookups.dataset_refs import RefFinder
 from butler_core.sql.lookups.expansion import Expander
 from butler_core.sql.outcomes import Outcomes
 from butler_core.sql.queries.planner import execute_query
@@ -60,6 +61,7 @@ class SqlRegistry(Registry):
         self._outcomes = Outcomes(context.schema)
         self._writer = BatchWriter(context, self._outcomes)
         self._expander = Expander(context)
+        self._refs = RefFinder(context)
 
     @classmethod
     def create(
@@ -136,6 +138,10 @@ class SqlRegistry(Registry):
         return self._expander.expand_existing(
             refs, trust=not sign_for_unstore, dimension_records=dimension_records
         )
+
+    def find_datasets(self, uuids: Iterable[UUID]) -> Sequence[DatasetRef]:
+        """Return refs of those datasets that exist: two statements and one for each group of dimensions, in one transaction."""
+        return self._refs.find(uuids)
 
     # -- writing
 

@@ -44,7 +44,7 @@ INTERNAL: Mapping[str, set[str]] = {
     "DimensionElement": {"columns"},
     "DimensionGroup": {"integer_keys", "lookup_order", "positions"},
     "DimensionRecord": {"key", "shape", "to_raw", "values"},
-    "DimensionUniverse": {"geometry", "get_element", "sort", "topology"},
+    "DimensionUniverse": {"geometry", "get_element", "key_types", "sort", "topology"},
     "FileDataset": {"with_refs"},
     "RemovalHelper": {"carry_out", "check", "chosen", "make_batch"},
     "Timespan": {"from_raw", "to_raw"},

@@ -17,6 +17,7 @@ from butler_core.testing.registries.datasets import (
     RecordTests,
 )
 from butler_core.testing.registries.definitions import CollectionTests, DatasetTypeTests, DimensionTests
+from butler_core.testing.registries.finding import FindingTests
 from butler_core.testing.registries.world import RegistryWorld
 
 
@@ -31,6 +32,7 @@ class RegistryConformance(
     CertificationTests,
     BatchTests,
     ExpansionTests,
+    FindingTests,
 ):
     """What every registry must do."""
 
