@@ -45,11 +45,11 @@ class Butler(Reading, Finding, Writing):
     writeable
         None: as ``butler`` has it, else only if ``run`` is given.
     infer_defaults
-        Take governor values from the default collections, where these hold just one.
+        Take governor values from the default collections, where these hold just one at the time.
     progress
         Told what long operations have done.
     **kwargs
-        Default data ID values.
+        Default data ID values, by any key that a data ID may have.
 
     Raises
     ------

@@ -18,6 +18,7 @@ from butler_core.models.data_id_keys import (
     find_record_keys,
     is_plain,
     suggest_keys,
+    unknown_key_error,
 )
 from butler_core.models.names import ColumnName, DataIdValue, DimensionName
 from butler_core.models.overlap_policy import OverlapJoinPolicy
@@ -152,11 +153,7 @@ class KeyLookups:
                 found[name] = dimension
             else:
                 names = None if dimensions is None or beyond else dimensions.names
-                raise DataIdError(
-                    f"{name!r} is no key of a data ID in universe {self._universe.namespace} {self._universe.version}.",
-                    remedy=suggest_keys(self._universe, name, names),
-                    name=name,
-                )
+                raise unknown_key_error(self._universe, name, names)
         fixed = {dimension for dimension in found.values() if isinstance(dimension, str)}
         for name, columns in candidates.items():
             found[name] = self._choose_column(name, columns, dimensions, beyond, fixed)

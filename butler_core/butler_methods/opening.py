@@ -8,6 +8,7 @@ from typing import Any, Self
 from butler_core import discovery, repository
 from butler_core.batching.collections import check_collection_name
 from butler_core.client_cache import ClientCache
+from butler_core.data_ids import KeyLookups
 from butler_core.datastore_butler import DatastoreButler
 from butler_core.errors import ForbiddenError, InvalidInputError
 from butler_core.models.batch import CollectionRegistration, RawBatch
@@ -99,10 +100,14 @@ class Opening(DatastoreButler):
                 self._cache.refresh()
         if pattern is None:
             names: tuple[CollectionName, ...] = () if run is None else (run,)
+            if names and infer and self._is_shared:  # others may have written into it since
+                self._cache.refresh()
         else:
             names = self._cache.refresh().match_collections(pattern)
         inferred = self._infer_governors(names) if infer else {}
-        data_id = DataCoordinate.standardize({**inferred, **values}, universe=self.dimensions)
+        # As in any data ID, keys may be others than those of dimensions: then they are looked up here.
+        (given,) = KeyLookups(self._registry, self.dimensions, inferred).make_plain([values], None)
+        data_id = DataCoordinate.standardize({**inferred, **given}, universe=self.dimensions)
         self._defaults = Defaults(names, run, data_id)
         self._resolver = Resolver(self._registry, self._cache, self.dimensions, self._defaults)
         tables = tuple(self._datastore.bridge.tables.values())

@@ -90,6 +90,17 @@ def _dimensions(universe: DimensionUniverse) -> list[DimensionElement]:
     return [element for element in universe.elements.values() if element.is_dimension]
 
 
+def unknown_key_error(
+    universe: DimensionUniverse, name: str, dimensions: Iterable[DimensionName] | None = None
+) -> DataIdError:
+    """Make the error about a key that nobody knows: see `suggest_keys`."""
+    return DataIdError(
+        f"{name!r} is no key of a data ID in universe {universe.namespace} {universe.version}.",
+        remedy=suggest_keys(universe, name, dimensions),
+        name=name,
+    )
+
+
 def suggest_keys(
     universe: DimensionUniverse, name: str, dimensions: Iterable[DimensionName] | None = None
 ) -> str:

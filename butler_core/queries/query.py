@@ -13,7 +13,7 @@ from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import QueryDescription, Upload
 from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.columns import ColumnInfo
-from butler_core.models.data_id import DataCoordinate, DataId
+from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
     CollectionPattern,
@@ -43,6 +43,7 @@ from butler_core.queries.records import DimensionRecordQueryAdapter
 from butler_core.queries.rows import Row, RowShape
 from butler_core.queries.services import Services
 from butler_core.queries.specification import Search, Specification
+from butler_core.resolution import Resolver
 
 
 @dataclass(frozen=True)
@@ -217,13 +218,16 @@ class Query(Executed[Mapping[ColumnName, Any]]):
     def join_external_data_ids(
         self, dimensions: DimensionGroup | Iterable[DimensionName], data_ids: Iterable[DataId]
     ) -> Query:
-        """Keep only these data IDs; they go along with each question.  Makes no spatial or temporal join."""
+        """Keep only these data IDs; they go along with each question.  Makes no spatial or temporal join.
+
+        Keys other than those of dimensions are looked up at once: one query for each dimension that they name and each set
+        of them.
+        """
         universe = self._services.universe
         group = dimensions if isinstance(dimensions, DimensionGroup) else universe.conform(dimensions)
-        standardize = DataCoordinate.standardize
-        values = dict.fromkeys(
-            standardize(data_id, dimensions=group, universe=universe).required_values for data_id in data_ids
-        )
+        services = self._services
+        resolver = Resolver(services.registry, services.cache, universe, services.defaults)
+        values = dict.fromkeys(found.required_values for found in resolver.data_ids(group, data_ids))
         if not group:  # the empty data ID says nothing, unless it is missing
             return self if values else self.sliced(0, 0)
         upload = Upload(dimensions=group.required, data_ids=tuple(values))

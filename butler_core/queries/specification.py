@@ -12,7 +12,7 @@ from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import DatasetSearch, OrderTerm, QueryDescription, Upload
 from butler_core.expressions.tree import conjunction, names_in
 from butler_core.expressions.where import OrderBy, Where, WhereClause, read_order_by, read_where
-from butler_core.models.data_id import DataId, check_value
+from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
     CollectionPattern,
@@ -24,6 +24,7 @@ from butler_core.models.names import (
 )
 from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.universe import DimensionGroup, DimensionUniverse
+from butler_core.queries.data_id_keys import constrained, owners, read_data_id
 from butler_core.queries.matching import match_search
 from butler_core.resolution import Defaults
 
@@ -107,20 +108,12 @@ class Specification:
         bind: Mapping[str, Any] | None,
         kwargs: Mapping[str, DataIdValue],
     ) -> Specification:
-        """Add a condition, and-ed with earlier ones."""
-        condition = read_where(where, bind)
-        given = {**(data_id or {}), **kwargs}
-        for name in given:
-            if name not in universe.dimensions:
-                raise InvalidInputError(
-                    f"{name!r} is no dimension of universe {universe.namespace} {universe.version}.",
-                    remedy=f"Dimensions are: {', '.join(n for n in universe.elements if n in universe.dimensions)}.",
-                )
-        fixed = tuple((name, check_value(universe, name, value)) for name, value in given.items())
+        """Add a condition, and-ed with earlier ones; keys of a data ID that are no dimensions become conditions too."""
+        fixed, keys = read_data_id(universe, {**(data_id or {}), **kwargs})
+        given = read_where(where, bind)
+        conditions = keys if given is None else (given, *keys)
         return replace(
-            self,
-            conditions=self.conditions if condition is None else (*self.conditions, condition),
-            data_id=self.data_id + fixed,
+            self, conditions=(*self.conditions, *conditions), data_id=self.data_id + tuple(fixed.items())
         )
 
     def sorted(self, order_by: OrderBy) -> Specification:
@@ -176,13 +169,17 @@ class Specification:
     def defaults_used(
         self, universe: DimensionUniverse, defaults: Defaults, rows: Iterable[DimensionName] = ()
     ) -> tuple[tuple[DimensionName, DataIdValue], ...]:
-        """Return those default values of the data ID that apply, since nothing else constrains their dimensions."""
+        """Return those default values of the data ID that apply, since nothing else constrains their dimensions.
+
+        They apply to dimensions that are only constrained, too: a filter's name means nothing without an instrument.
+        """
         if self.is_settled or not defaults.data_id:
             return ()
-        group = self.group(universe).union(rows)
+        mentioned = [name for condition in self.conditions for name in names_in(condition.tree)]
         named = {name for name, _ in self.data_id}
-        named.update(name for condition in self.conditions for name in names_in(condition.tree))
+        named.update(constrained(universe, mentioned))
         named.update(name for upload in self.uploads for name in upload.dimensions)
+        group = self.group(universe).union(rows, named, owners(universe, mentioned))
         return tuple(
             (name, value) for name, value in defaults.data_id.items() if name in group and name not in named
         )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -16,87 +13,9 @@ from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import DataCoordinate
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.file_dataset import FileDataset
-from butler_core.models.universe import DimensionUniverse
-from butler_core.testing.universe import TESTING_UNIVERSE
-from tests.butler.statements import record_statements
+from tests.butler.data_ids.conftest import CAM, NIGHT
 
-CAM = "Cam"
-NIGHT = 20260101
-
-
-def _universe() -> DimensionUniverse:
-    """Return the testing universe with a sequence number for exposures and visits."""
-    source = copy.deepcopy(TESTING_UNIVERSE) | {"namespace": "numbered"}
-    for name in ("exposure", "visit"):
-        source["elements"][name]["metadata"].append({"name": "seq_num", "type": "int"})
-    return DimensionUniverse.load(source)
-
-
-def _insert(butler: Butler, instrument: str) -> None:
-    butler.insert_dimension_data("instrument", [{"name": instrument}])
-    butler.insert_dimension_data(
-        "physical_filter", [{"instrument": instrument, "name": f"{instrument}-{b}", "band": b} for b in "gr"]
-    )
-    butler.insert_dimension_data(
-        "day_obs", [{"instrument": instrument, "id": NIGHT + night} for night in range(2)]
-    )
-    butler.insert_dimension_data(
-        "detector",
-        [
-            {"instrument": instrument, "id": n, "full_name": f"S{n}", "purpose": "SCIENCE" if n else "GUIDE"}
-            for n in range(4)
-        ],
-    )
-    for element, first in (("exposure", 100), ("visit", 500)):
-        butler.insert_dimension_data(
-            element,
-            [
-                {
-                    "instrument": instrument,
-                    "id": first + n,
-                    ("obs_id" if element == "exposure" else "name"): f"{element[0].upper()}{n}",
-                    "physical_filter": f"{instrument}-{'gr'[n % 2]}",
-                    "day_obs": NIGHT + n // 3,
-                    "seq_num": n % 3 + 1,
-                    "exposure_time": 15.0 + n % 2,
-                    "timespan": (n * 100, n * 100 + 50),
-                }
-                for n in range(6)
-            ],
-        )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Where the repository is."""
-    Butler.make_repo(tmp_path / "repo", dimensions=_universe(), durability="process")
-    return tmp_path / "repo"
-
-
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record statements."""
-    return record_statements(monkeypatch)
-
-
-@pytest.fixture
-def butler(root: Path, texts: list[str]) -> Iterator[Butler]:
-    """Open a repository with raws of two exposures."""
-    with Butler(root, run="raw", instrument=CAM) as butler:
-        butler.register_collection("again")
-        for instrument in (CAM, "Alt"):
-            _insert(butler, instrument)
-        for name, dimensions in (("raw", ("exposure", "detector")), ("calexp", ("visit", "detector"))):
-            butler.register_dataset_type(name, dimensions, "StructuredDataDict")
-        butler.register_dataset_type(
-            "flat", ["detector", "physical_filter"], "StructuredDataDict", is_calibration=True
-        )
-        refs = butler.make_refs("raw", [{"exposure": e, "detector": d} for e in (100, 104) for d in range(4)])
-        butler.put_many([(dict(ref.data_id.required), ref) for ref in refs])
-        yield butler
-
-
-SAME = [
+SAME: list[dict[str, Any]] = [
     {"exposure": 104, "detector": 2},
     {"exposure": 104, "detector": "S2"},
     {"exposure": "E4", "detector": 2},
@@ -303,67 +222,6 @@ def test_a_calibration_with_a_key_of_nothing_that_has_a_time(calibrated: Butler)
         calibrated.get("flat", detector=1, physical_filter="Cam-g", obsid="E4", collections="calib")
     with pytest.raises(DataIdError, match="tract"):
         calibrated.get("flat", detector=1, physical_filter="Cam-g", tract=4, collections="calib")
-
-
-# -- expanding, and finding by UUID
-
-
-def test_a_data_id_is_expanded(butler: Butler, texts: list[str]) -> None:
-    texts.clear()
-    found = butler.expand_data_id(exposure=104, detector=2)
-    assert len(texts) == 1
-    assert dict(found.required) == {"instrument": CAM, "detector": 2, "exposure": 104}
-    assert found.is_expanded
-    assert (found["physical_filter"], found["band"], found["day_obs"]) == ("Cam-g", "g", NIGHT + 1)
-    assert found.records["detector"].full_name == "S2"
-    assert found.timespan == Timespan(400, 450)
-    texts.clear()
-    assert butler.expand_data_id(found) is found
-    assert texts == []
-    smaller = butler.expand_data_id(found, ["detector"])
-    assert (dict(smaller), smaller.records["detector"].purpose) == (
-        {"instrument": CAM, "detector": 2},
-        "SCIENCE",
-    )
-
-
-def test_a_data_id_of_pixels_or_of_nothing_is_expanded(butler: Butler) -> None:
-    assert dict(butler.expand_data_id(htm7=131072)) == {"htm7": 131072}
-    assert dict(butler.expand_data_id()) == {}
-    assert butler.expand_data_id(dimensions=["instrument"])["instrument"] == CAM
-
-
-@pytest.mark.parametrize(
-    ("data_id", "words"),
-    [
-        ({"exposure": 999}, "exposure 999"),
-        ({"exposure": 104, "physical_filter": "Cam-r"}, "Cam-r"),
-        ({"exposure": 104, "band": "r"}, "band='r'"),
-        ({"exposure": 104, "visit": 501}, "physical_filter|day_obs"),
-        ({"obs_id": "E9"}, "E9"),
-        ({"nonsense": 1}, "nonsense"),
-    ],
-)
-def test_what_has_no_records_is_refused(butler: Butler, data_id: dict[str, Any], words: str) -> None:
-    with pytest.raises(DataIdError, match=words):
-        butler.expand_data_id(data_id)
-
-
-def test_a_dataset_is_found_by_uuid(butler: Butler, texts: list[str]) -> None:
-    """Begin, generation, type and RUN, data ID, end."""
-    refs = [
-        butler.put({}, "calexp", visit="V2", detector=1),
-        butler.resolve_dataset("raw", obs_id="E4", detector=1),
-    ]
-    for ref in refs:
-        texts.clear()
-        found = butler.get_dataset(ref.uuid)
-        assert len(texts) == 5
-        assert (found, found.run) == (ref, ref.run)
-        assert found.datastore_records is None
-        assert butler.get(found) == butler.get(ref)
-    with pytest.raises(DatasetNotFoundError, match="00000000-0000-0000-0000-000000000005"):
-        butler.get_dataset(UUID(int=5))
 
 
 # -- how often the database is asked
