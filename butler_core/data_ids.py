@@ -251,7 +251,7 @@ class KeyLookups:
     ) -> Mapping[_Values, list[_Values]]:
         """Ask for the records that fit; by scope and own value, or by scope and what is said of them.
 
-        Each value by itself must be one that is wanted: combinations that nobody wants are left out here.
+        Each value by itself is one that is wanted; there may be combinations that nobody wants.
         """
         names = (*shape.scope, *((element.name,) if shape.is_known else shape.columns))
         keys = [wanted.key for wanted in all_wanted]
@@ -264,14 +264,12 @@ class KeyLookups:
             where=_is_one_of(names, keys),
         )
         columns = [query.columns.index(name) for name in names]
-        wanted_keys, found = set(keys), defaultdict(list)
+        found: dict[_Values, list[_Values]] = defaultdict(list)
         page = None
         while page is None or page.next_page is not None:
             page = self._registry.execute(query, page=None if page is None else page.next_page)
             for row in page.rows:
-                key = tuple([row[column] for column in columns])
-                if key in wanted_keys:
-                    found[key].append(row)
+                found[tuple([row[column] for column in columns])].append(row)
         return found
 
 

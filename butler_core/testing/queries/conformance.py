@@ -8,13 +8,21 @@ import pytest
 
 from butler_core.contracts.registry import Registry
 from butler_core.testing.queries.conditions import ConditionTests, GovernorTests, NameTests
+from butler_core.testing.queries.data_id_keys import DataIdKeyTests
 from butler_core.testing.queries.rows import DataIdTests, DatasetTests, PageTests, RecordTests
 from butler_core.testing.queries.world import QueryWorld
 from butler_core.testing.registries.bridge import PlainBridge
 
 
 class QueryConformance(
-    DatasetTests, DataIdTests, RecordTests, PageTests, ConditionTests, NameTests, GovernorTests
+    DatasetTests,
+    DataIdTests,
+    RecordTests,
+    PageTests,
+    ConditionTests,
+    NameTests,
+    GovernorTests,
+    DataIdKeyTests,
 ):
     """What queries mean on every registry.  All tests share one, and leave it as it was."""
 
