@@ -199,13 +199,13 @@ class KeyLookups:
         self, element: DimensionElement, waiting: Mapping[int, _Given], dimensions: DimensionGroup | None
     ) -> None:
         """Find the records of one dimension that data IDs mean, and note their keys in these."""
+        # What a calibration has for itself does not say of which exposure it is.
+        implied = [name for name in element.implied if dimensions is None or name not in dimensions.required]
         alike: dict[_Shape, list[_Wanted]] = defaultdict(list)
         for index, given in waiting.items():
             if element.name in given.records:
-                shape, wanted = self._describe(element, index, given)
+                shape, wanted = self._describe(element, implied, index, given)
                 alike[shape].append(wanted)
-        # What agrees with the record says nothing more, unless a calibration has it for itself.
-        spent = [name for name in element.implied if dimensions is None or name not in dimensions.required]
         for shape, all_wanted in alike.items():
             rows = self._fetch(element, shape, all_wanted)
             width = len(shape.scope)
@@ -216,12 +216,14 @@ class KeyLookups:
                 else:
                     _refuse_none_or_many(element, shape, wanted, fitting)
                 plain = waiting[wanted.position].plain
-                for name in spent:
+                for name in implied:  # it agrees with the record, and so says nothing more
                     plain.pop(name, None)
                 plain[element.name] = fitting[0][width]
 
-    def _describe(self, element: DimensionElement, index: int, given: _Given) -> tuple[_Shape, _Wanted]:
-        """Say what a data ID knows of a record."""
+    def _describe(
+        self, element: DimensionElement, implied: Sequence[DimensionName], index: int, given: _Given
+    ) -> tuple[_Shape, _Wanted]:
+        """Say what a data ID knows of a record, and of those dimensions that it implies."""
         plain, keys = given.plain, given.records[element.name]
         scope = tuple(name for name in element.required if name != element.name)
         known = {name: plain.get(name, self._defaults.get(name)) for name in scope}
@@ -235,7 +237,7 @@ class KeyLookups:
         # An alternate key says it all; of what others say, a default may be a part: seq_num on the default day_obs.
         is_enough = any(key.column in element.alternate_keys for key in keys)
         values: dict[ColumnName, DataIdValue] = {}
-        for name in element.implied:
+        for name in implied:
             value = plain.get(name, None if is_enough else self._defaults.get(name))
             if value is not None:
                 values[name] = check_value(self._universe, name, value)

@@ -217,6 +217,15 @@ def test_a_time_span_is_looked_up_with_other_keys(calibrated: Butler) -> None:
     assert calibrated.exists("flat", data_id, obs_id="E4", collections="calib")
 
 
+def test_a_calibration_may_be_of_another_filter_than_the_exposure(calibrated: Butler) -> None:
+    refs = calibrated.make_refs("flat", [{"detector": 1, "physical_filter": "Cam-r"}], run="flat/1")
+    calibrated.put_many([({"filter": "r"}, ref) for ref in refs])
+    calibrated.certify("calib", refs, Timespan(0, 250))
+    for data_id in ({"exposure": 100}, {"obs_id": "E0"}):
+        found = calibrated.get("flat", data_id, detector=1, physical_filter="Cam-r", collections="calib")
+        assert found == {"filter": "r"}
+
+
 def test_a_calibration_with_a_key_of_nothing_that_has_a_time(calibrated: Butler) -> None:
     with pytest.raises(DataIdError, match="obsid"):
         calibrated.get("flat", detector=1, physical_filter="Cam-g", obsid="E4", collections="calib")
