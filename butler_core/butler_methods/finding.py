@@ -80,7 +80,7 @@ class Finding(Opening):
         where
             A condition in the where language, or an expression of `butler_core.columns`.
         data_id, **kwargs
-            Values that are fixed.
+            Values that are fixed; keys other than dimensions are conditions, so nothing is looked up.
         uuid
             Only this dataset.
         bind
@@ -183,8 +183,9 @@ class Finding(Opening):
         dataset_type
             Its dataset type; of a component, the component's name.
         data_id, **kwargs
-            Its data ID.  For a calibration this may name more, such as an exposure, whose timespan then is the time at
-            which the calibration must be valid.
+            Its data ID, by any keys: those other than dimensions take a query more for each dimension that they name.  For
+            a calibration it may name more, such as an exposure, whose timespan then is the time at which the calibration
+            must be valid.
         storage_class
             What to read it as.
         collections
@@ -200,7 +201,10 @@ class Finding(Opening):
         DatasetNotFoundError
             If there is none; the error says where it was looked for.
         AmbiguousLookupError
-            If several calibrations are valid then, or at any time if there is none: its ``details["candidates"]`` list them.
+            If several calibrations are valid then, or at any time if there is none, or if several records fit a key: its
+            ``details["candidates"]`` list them.
+        DataIdError
+            If the data ID lacks a value, or a key is unknown, fits no record or contradicts another.
         """
         self._parts()
         return self._cache.up_to_date(

@@ -65,14 +65,18 @@ class Reading(Opening):
         """Read a dataset, given its ref, or found by dataset type and data ID in the collections, find-first.
 
         A calibration is found at a time: that of ``timespan``, or else of what the data ID names besides, such as an
-        exposure.  To find a dataset takes one statement, which reads its datastore records too.
+        exposure.  To find a dataset takes one statement, which reads its datastore records too.  Keys of the data ID other
+        than dimensions (``obs_id``, ``detector="S1"``, ``day_obs`` with ``seq_num``) take a query more for each dimension
+        that they name.
 
         Raises
         ------
         DatasetNotFoundError
             If there is none; the error says where it was looked for.
         AmbiguousLookupError
-            If several calibrations are valid then; it lists them.
+            If several calibrations are valid then, or several records fit a key; it lists them.
+        DataIdError
+            If the data ID lacks a value, or a key is unknown, fits no record or contradicts another.
         DatasetNotStoredError
             If its bytes were dropped on purpose.
         CorruptError

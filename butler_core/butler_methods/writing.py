@@ -73,12 +73,17 @@ class Writing(Opening):
     ) -> DatasetRef:
         """Store a new dataset, named by a ref of its own or by dataset type and data ID; return its ref.
 
+        Keys of the data ID other than dimensions (``obs_id``, ``detector="S1"``, ``day_obs`` with ``seq_num``) take a query
+        more for each dimension that they name.
+
         Raises
         ------
         DatasetExistsError
             If its data ID is taken in the RUN.
         DataIdError
-            If the data ID lacks a value, or names one of which there is no dimension record.
+            If the data ID lacks a value, or names one of which there is no dimension record, or keys contradict each other.
+        AmbiguousLookupError
+            If a key may mean several columns, or fits several records; it lists them.
         """
         self._check_writeable()
         given = one_of(dataset_type, ref)
@@ -144,7 +149,11 @@ class Writing(Opening):
     ) -> list[DatasetRef]:
         """Make refs for new datasets, one per data ID and in its order; nothing is registered.
 
-        Raises `DataIdError` for a data ID that is not for the dataset type's dimensions.
+        No statement, if data IDs have values of dimensions only; else one query for each dimension that other keys name and
+        each set of such keys, however many data IDs there are.
+
+        Raises `DataIdError` for a data ID that is not for the dataset type's dimensions, or whose keys fit no record, and
+        `AmbiguousLookupError` if they fit several.
         """
         given, name = list(data_ids), self._resolver.run(run)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ import click
 from butler_core import tai
 from butler_core.butler import Butler
 from butler_core.errors import InvalidInputError
+from butler_core.models.data_id_keys import find_dimension, find_record_keys
 from butler_core.models.names import CollectionName, DataIdValue, DimensionName, Progress, TransferMode
 from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
@@ -82,9 +83,9 @@ def opened_to_write(root: str, run: CollectionName, progress: Progress | None = 
 
 
 def parse_data_id(universe: DimensionUniverse, items: Sequence[str]) -> dict[str, DataIdValue]:
-    """Read KEY=VALUE arguments; values of int keys become ints where they look like one.
+    """Read KEY=VALUE arguments: a key may be whatever a data ID may have, and its value becomes what that takes.
 
-    What does not is left to the butler, which knows what the key takes.
+    What does not look like it is left to the butler, which says what is wrong, or takes text for an alternate key.
     """
     data_id: dict[str, DataIdValue] = {}
     for item in items:
@@ -95,19 +96,25 @@ def parse_data_id(universe: DimensionUniverse, items: Sequence[str]) -> dict[str
             )
         if key in data_id:
             raise InvalidInputError(f"{key!r} is given twice.", remedy="Give each key once.")
-        data_id[key] = int(value) if _is_int(universe, key) and _looks_like_int(value) else value
+        data_id[key] = _read_value(universe, key, value)
     return data_id
 
 
-def _is_int(universe: DimensionUniverse, key: str) -> bool:
-    """Whether a key (``detector``, ``seq_num``, ``exposure.obs_id``) has int values, as far as the universe knows."""
-    owner, _, column = key.rpartition(".")
-    if not owner and key in universe.dimensions:
-        primary_key = universe.dimensions[key].primary_key
-        return primary_key is not None and primary_key.type == "int"
-    elements = [universe.elements[owner]] if owner in universe.elements else universe.elements.values()
-    types = {info.type for element in elements for info in element.columns if info.name == (column or key)}
-    return types == {"int"}
+def _read_value(universe: DimensionUniverse, key: str, value: str) -> DataIdValue:
+    """Read a value as what a key (``detector``, ``seq_num``, ``exposure.exposure_time``) takes, as far as that is clear."""
+    dimension = find_dimension(universe, key)
+    if dimension is not None:
+        types = {universe.key_types[dimension]}
+    else:
+        types = {found.column.type for found in find_record_keys(universe, key, value)}
+    if types == {"int"} and _looks_like_int(value):
+        return int(value)
+    if types == {"bool"}:
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if types == {"float"}:
+        with suppress(ValueError):
+            return float(value)  # type: ignore[return-value] # what a column of a record may be
+    return value
 
 
 def _looks_like_int(value: str) -> bool:

@@ -271,7 +271,7 @@ class Query(Executed[Mapping[ColumnName, Any]]):
         expression
             A condition in the where language, or an expression of `butler_core.columns`.
         data_id, **kwargs
-            Values that are fixed; keywords win.
+            Values that are fixed; keywords win.  Keys other than dimensions are conditions, so nothing is looked up.
         uuid
             A dataset type that was joined, and its only dataset.
         bind

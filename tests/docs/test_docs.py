@@ -58,6 +58,7 @@ SHOWN = {
     "batches.md": "",
     "collections.md": '"detector":5',
     "queries.md": "4[6,5]",
+    "data-ids.md": "9{instrument:'MyCam',detector:0,exposure:2026030100001}",
     "removing.md": "removedsummary",
     "calibrations.md": "{'level':12}{'level':14}bias/morning",
     "spatial.md": "tract:1",
