@@ -246,6 +246,21 @@ def test_plain_data_ids_ask_for_nothing(butler: Butler, texts: list[str]) -> Non
     assert len(texts) == 1
 
 
+def test_a_dataset_takes_a_query_more_for_each_dimension_named_otherwise(
+    butler: Butler, texts: list[str]
+) -> None:
+    """A query is four statements, as below; the dataset itself is one."""
+    butler.get("raw", exposure=104, detector=1)
+    for more, queries in (
+        ({"exposure": 104}, 1),
+        ({"obs_id": "E4"}, 2),
+        ({"day_obs": NIGHT + 1, "seq_num": 2}, 2),
+    ):
+        texts.clear()
+        butler.get("raw", more, detector="S1")
+        assert len(texts) == 4 * queries + 1
+
+
 def test_a_batch_asks_once_for_each_dimension_and_set_of_keys(butler: Butler, texts: list[str]) -> None:
     """A query is four statements: begin, generation, rows, end."""
     alternate = [{"obs_id": f"E{e}", "detector": f"S{d}"} for e in range(6) for d in range(4)]
