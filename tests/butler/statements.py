@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 
-def record_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return a list to which connections that are opened from now on add the text of each statement."""
-    texts: list[str] = []
+def record_statements(monkeypatch: pytest.MonkeyPatch, texts: list[str]) -> None:
+    """Let connections that are opened from now on add the text of each statement to a list."""
 
     class Cursor(sqlite3.Cursor):
         def execute(self, text: str, values: Any = ()) -> Any:
@@ -25,4 +24,3 @@ def record_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(
         sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
     )
-    return texts

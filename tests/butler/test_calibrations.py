@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,12 @@ from butler_core import (
 )
 from butler_core.errors import AmbiguousLookupError, DataIdError, DatasetNotFoundError, InvalidInputError
 from tests.butler.conftest import INSTRUMENT
+from tests.butler.statements import record_statements
 
 _texts: list[str] = []
 BIAS: dict[str, int | str] = {"instrument": INSTRUMENT, "detector": 1}
 # Exposure n takes place at [1000 n, 1000 n + 500): see `populate`.
 EARLY, LATE = Timespan(None, 103_000), Timespan(103_000, None)
-
-
-class _Cursor(sqlite3.Cursor):
-    def execute(self, text: str, values: Any = ()) -> Any:
-        _texts.append(text)
-        return super().execute(text, values)
-
-
-class _Connection(sqlite3.Connection):
-    def cursor(self, *args: Any) -> Any:
-        return super().cursor(_Cursor)
 
 
 @pytest.fixture
@@ -64,10 +53,7 @@ def reader(
     butler: Butler, biases: tuple[DatasetRef, DatasetRef], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Butler]:
     """Another butler, whose statements are listed."""
-    connect = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=_Connection, **kwargs)
-    )
+    record_statements(monkeypatch, _texts)
     with Butler(root, collections="calib", instrument=INSTRUMENT) as reader:
         yield reader
 

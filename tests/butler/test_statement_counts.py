@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from butler_core import Butler
 from tests.butler.conftest import RUN, data_ids
+from tests.butler.statements import record_statements
 
 _texts: list[str] = []
-
-
-class _Cursor(sqlite3.Cursor):
-    def execute(self, text: str, values: Any = ()) -> Any:
-        _texts.append(text)
-        return super().execute(text, values)
-
-
-class _Connection(sqlite3.Connection):
-    def cursor(self, *args: Any) -> Any:
-        return super().cursor(_Cursor)
 
 
 @pytest.fixture
 def reader(butler: Butler, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Butler]:
     """Another butler of a filled repository, which has asked for everything once."""
     butler.put_many([({"n": n}, ref) for n, ref in enumerate(butler.make_refs("summary", data_ids()))])
-    connect = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=_Connection, **kwargs)
-    )
+    record_statements(monkeypatch, _texts)
     with Butler(root, collections=RUN) as reader:
         reader.get("summary", data_ids()[0])
         yield reader

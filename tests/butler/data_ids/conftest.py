@@ -69,7 +69,9 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record statements."""
-    return record_statements(monkeypatch)
+    recorded: list[str] = []
+    record_statements(monkeypatch, recorded)
+    return recorded
 
 
 @pytest.fixture
