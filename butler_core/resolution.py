@@ -10,7 +10,7 @@ from butler_core.arguments import implied_values, refuse_contradiction
 from butler_core.client_cache import ClientCache, is_glob
 from butler_core.contracts.registry import QueryPage, Registry
 from butler_core.data_ids import KeyLookups
-from butler_core.errors import DatasetNotFoundError, InvalidInputError
+from butler_core.errors import DataIdError, DatasetNotFoundError, InvalidInputError
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.lookup_times import LookupTime, refuse_unknown_time, split_data_id
@@ -111,10 +111,15 @@ class Resolver:
 
     def data_ids(self, dimensions: DimensionGroup, data_ids: Iterable[DataId]) -> list[DataCoordinate]:
         """Return many data IDs, in order; other keys than the primary ones are looked up for all of them together."""
-        given = list(data_ids)
-        if not all(map(self._is_plain, given)):
-            given = self._keys.make_plain(given, dimensions)
-        return [self._standardize(dimensions, each, {}) for each in given]
+        given: list[Any] = list(data_ids)
+        try:
+            return [self._standardize(dimensions, each, {}) for each in given]
+        except DataIdError:
+            # Keys that are not plain are never taken for good, so only then it is worth a look whether there are any.
+            if all(map(self._is_plain, given)):
+                raise
+        plain = self._keys.make_plain(given, dimensions)
+        return [self._standardize(dimensions, each, {}) for each in plain]
 
     def expand(
         self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
@@ -132,7 +137,10 @@ class Resolver:
         return found.data_id
 
     def _is_plain(self, data_id: Mapping[str, Any] | None) -> bool:
-        return not data_id or isinstance(data_id, DataCoordinate) or is_plain(self._universe, data_id)
+        # Of an abstract class's kind it is slow to ask, so the usual dictionaries are told by their type.
+        if not data_id or (type(data_id) is not dict and isinstance(data_id, DataCoordinate)):
+            return True
+        return is_plain(self._universe, data_id)
 
     def _standardize(
         self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
@@ -165,12 +173,9 @@ class Resolver:
         collections: CollectionPattern,
         kwargs: Mapping[str, Any],
         *,
-        expand: bool = False,
-        records: bool = True,
-        storage_class: StorageClassLike | None = None,
         timespan: Timespan | None = None,
     ) -> DatasetRef | None:
-        """Find one dataset, the earliest collection's; None if there is none.
+        """Find one dataset, the earliest collection's, without its records; None if there is none.
 
         It is one statement of the Registry, for calibrations too, as long as the data ID has all of the dataset's dimensions.
 
@@ -178,12 +183,6 @@ class Resolver:
         ----------
         given, data_id, collections, kwargs
             What the user said.
-        expand
-            Whether dimension records are wanted.
-        records
-            Whether datastore records are wanted.
-        storage_class
-            To read it as.
         timespan
             When a calibration must be valid; None: at the time of what the data ID names, if it has one.
 
@@ -193,7 +192,19 @@ class Resolver:
             If several calibrations are valid then, or several at any time and no time was given.
         """
         data_id, kwargs = self._plain_for(given, data_id, kwargs)
-        names = self.collections(collections)
+        return self._find(given, data_id, self.collections(collections), kwargs, False, False, timespan)
+
+    def _find(
+        self,
+        given: DatasetType | str,
+        data_id: DataId | None,
+        names: tuple[CollectionName, ...],
+        kwargs: Mapping[str, Any],
+        expand: bool,
+        records: bool,
+        timespan: Timespan | None,
+    ) -> DatasetRef | None:
+        """Find one dataset by its plain data ID, with dimension records and datastore records if they are wanted."""
         for _ in range(10):
             definitions = self._cache.current()
             dataset_type = self.dataset_type(given)
@@ -204,7 +215,7 @@ class Resolver:
             if parent.is_calibration:
                 lookup = self._at_its_time(lookup, parent, data_id, kwargs, timespan)
             else:
-                values = self.data_id(parent.dimensions, data_id, kwargs)
+                values = self._standardize(parent.dimensions, data_id, kwargs)
                 fixed = tuple(zip(parent.dimensions.required, values.required_values, strict=True))
                 lookup = lookup.model_copy(update={"data_id": fixed})
             page = self._registry.execute(lookup)
@@ -216,9 +227,7 @@ class Resolver:
             return None
         if implied:
             refuse_contradiction(ref.data_id, implied)
-        if dataset_type.component is not None:
-            ref = ref.make_component(dataset_type.component)
-        return ref if storage_class is None else ref.with_storage_class(storage_class)
+        return ref if dataset_type.component is None else ref.make_component(dataset_type.component)
 
     def _parent_of(self, dataset_type: DatasetType) -> DatasetType:
         if dataset_type.component is None:
@@ -252,7 +261,7 @@ class Resolver:
         (search,) = lookup.searches
         if not time.implies:
             search = search.model_copy(update={"timespan": timespan, "time_of": time.time_of})
-            values = self.data_id(dimensions, time.data_id, {})
+            values = self._standardize(dimensions, time.data_id, {})
             fixed = tuple(zip(dimensions.required, values.required_values, strict=True))
             return lookup.model_copy(update={"data_id": fixed, "searches": (search,)})
         # A record has values of the calibration's own dimensions: it is joined, and then says the time too.
@@ -276,19 +285,10 @@ class Resolver:
     ) -> DatasetRef:
         """Find one dataset as `find_dataset` does; `DatasetNotFoundError` says where it was looked for."""
         data_id, kwargs = self._plain_for(given, data_id, kwargs)
-        ref = self.find_dataset(
-            given,
-            data_id,
-            collections,
-            kwargs,
-            expand=expand,
-            records=records,
-            storage_class=storage_class,
-            timespan=timespan,
-        )
-        if ref is not None:
-            return ref
         names = self.collections(collections)
+        ref = self._find(given, data_id, names, kwargs, expand, records, timespan)
+        if ref is not None:
+            return ref if storage_class is None else ref.with_storage_class(storage_class)
         dataset_type = self.dataset_type(given)
         parent = self._parent_of(dataset_type)
         if parent.is_calibration:

@@ -185,9 +185,7 @@ class Reading(Opening):
         else:
             self._parts()
             found = self._cache.up_to_date(
-                lambda: self._resolver.find_dataset(
-                    given, data_id, collections, kwargs, records=False, timespan=timespan
-                )
+                lambda: self._resolver.find_dataset(given, data_id, collections, kwargs, timespan=timespan)
             )
         if found is None:
             return DatasetExistence.NONE
