@@ -43,6 +43,7 @@ from butler_core.expressions.tree import (
     names_in,
 )
 from butler_core.sql.database import Database
+from butler_core.sql.queries.balancing import join_balanced
 from butler_core.sql.queries.region_conditions import LiteralPixels, RegionRows, region_bytes
 from butler_core.sql.queries.shapes import list_items
 
@@ -225,9 +226,13 @@ class Conditions:
             return sa.true()
         match node:
             case And(operands=operands):
-                return sa.and_(*(self.condition(operand, filters=filters) for operand in operands))
+                return join_balanced(
+                    sa.and_, [self.condition(operand, filters=filters) for operand in operands]
+                )
             case Or(operands=operands):
-                return sa.or_(*(self.condition(operand, filters=filters) for operand in operands))
+                return join_balanced(
+                    sa.or_, [self.condition(operand, filters=filters) for operand in operands]
+                )
             case Not(operand=operand):
                 return sa.not_(self.condition(operand))
             case Comparison(op=op):
@@ -423,7 +428,7 @@ class Conditions:
             slot += 4
         if items.has_null:
             parts.append(_unknown())
-        return sa.or_(*parts)
+        return join_balanced(sa.or_, parts)
 
     def _remainder(self, operand: Typed, step: Any) -> Any:
         """Return the remainder that is never negative."""

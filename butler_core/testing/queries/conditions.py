@@ -132,6 +132,16 @@ class ConditionTests:
             assert _exposures(world, "exposure = :n", {"n": 100 + number}) == [number]
             assert _exposures(world, "exposure IN (:n)", {"n": [100, 100 + number]}) == sorted({0, number})
 
+    @pytest.mark.parametrize("count", [65, 3000])
+    def test_thousands_of_conditions_may_be_joined(self, world: QueryWorld, count: int) -> None:
+        others = [f"exposure = {number}" for number in range(1000, 1000 + count)]
+        assert _exposures(world, " OR ".join([*others, "exposure = 102"])) == [2]
+        assert _exposures(world, " AND ".join([f"NOT ({other})" for other in others])) == [0, 1, 2, 3, 4, 5]
+        both = " OR ".join([f"({other} AND can_see_sky)" for other in [*others, "exposure = 103"]])
+        assert _exposures(world, f"NOT ({both})") == [0, 1, 2, 4, 5]
+        ranges = ", ".join(f"{start}..{start + 1}" for start in range(104, 104 + 3 * count, 3))
+        assert _exposures(world, f"exposure IN ({ranges})") == [4, 5]
+
     def test_no_value_becomes_sql(self, world: QueryWorld) -> None:
         for text in ("' OR 1=1 --", '"; DROP TABLE dataset; --', "?", ":x", "%s"):
             assert _exposures(world, "target_name = :text", {"text": text}) == []

@@ -38,6 +38,9 @@ _SYNCHRONOUS = {"power-loss": "FULL", "process": "NORMAL"}
 
 _GLOB = {Wildcard.ANY_TEXT: "*", Wildcard.ANY_CHARACTER: "?"}
 
+_LIMIT = re.compile(r"^too many |^at most \d+ tables|too large \(maximum depth|^parser stack overflow")
+"""What SQLite says of a statement that is larger than it was built for: these have no code of their own."""
+
 _PATIENCE_SECONDS = 30.0
 _LONGEST_NAP_SECONDS = 0.01
 
@@ -231,6 +234,11 @@ class SqliteDatabase(Database):
                 return InvalidInputError(
                     f"A value is too big for SQLite: {error}.", remedy="Give less at once."
                 )
+        if _LIMIT.search(str(error)):
+            return InvalidInputError(
+                f"The question is too large for SQLite: {error}.",
+                remedy="Join fewer dataset types and dimensions, or ask in several parts.",
+            )
         return InternalError(f"{where} did not understand us: {error}.", remedy="Report a bug.")
 
     def _forbidden(self, error: Exception) -> ForbiddenError:
