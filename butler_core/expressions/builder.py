@@ -89,6 +89,14 @@ def build_tree(text: str, bind: Mapping[str, Any]) -> Expr:
     return tree
 
 
+def mark_positions(text: str) -> list[int]:
+    """Return where each name and each region of numbers begins, in order; `QueryError` if the text is none of the language."""
+    tokens = parse_syntax(text).scan_values(
+        lambda value: isinstance(value, Token) and value.type in ("NAME", "SHAPE")
+    )
+    return sorted(map(_position, tokens))
+
+
 def name_positions(text: str) -> dict[str, int]:
     """Return where each name of a text is first mentioned; raises `QueryError` if the text is none of the language."""
     tokens = parse_syntax(text).scan_values(lambda value: isinstance(value, Token) and value.type == "NAME")
@@ -200,7 +208,10 @@ class _Builder:
 
     def int_range(self, start: Token, stop: Token, step: Token | None = None) -> IntRange:
         first, last = self._int(start), self._int(stop)
-        return IntRange(start=first, stop=last, step=1 if step is None else self._int(step))
+        stride = 1 if step is None else self._int(step)
+        if step is not None and stride < 1:
+            raise self._error(step, f"a range goes up, by steps of 1 or more and not of {stride}")
+        return IntRange(start=first, stop=last, step=stride)
 
     def values(self, *children: _Syntax) -> _Values:
         elements = tuple(child for child in children if not _is_comma(child))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from butler_core.errors import QueryError
@@ -35,4 +36,12 @@ def show_place(text: str, position: int) -> str:
     head = "..." if first else ""
     tail = "..." if first + _WINDOW < len(line) else ""
     shown = "".join(character if character.isprintable() else " " for character in cut)
-    return f"    {head}{shown}{tail}\n    {' ' * (len(head) + column - first)}^"
+    before = len(head) + sum(map(_width, shown[: column - first]))
+    return f"    {head}{shown}{tail}\n    {' ' * before}^"
+
+
+def _width(character: str) -> int:
+    """Return how many columns of a terminal a printable character takes."""
+    if unicodedata.category(character) in ("Mn", "Me"):  # it stands upon the one before
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, NoReturn
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
 
-from butler_core.errors import QueryError
-from butler_core.expressions.names import name_error
 from butler_core.expressions.printer import to_text
 from butler_core.expressions.tree import (
     And,
@@ -40,8 +38,8 @@ from butler_core.expressions.tree import (
     Value,
     Within,
     is_condition,
-    names_in,
 )
+from butler_core.expressions.written import Written
 from butler_core.sql.database import Database
 from butler_core.sql.queries.balancing import join_balanced
 from butler_core.sql.queries.region_conditions import LiteralPixels, RegionRows, region_bytes
@@ -84,8 +82,8 @@ class Conditions:
         Says what a name stands for; raises `QueryError` if for nothing.
     slots
         Where the values of each node are, from `read_shape`.
-    text
-        What the tree was parsed from, for errors.
+    written
+        The condition and its text, for errors.
     prefix
         What the names of parameters begin with.
     joined
@@ -99,7 +97,7 @@ class Conditions:
         database: Database,
         resolve: Callable[[str], Typed],
         slots: dict[int, int],
-        text: str,
+        written: Written,
         prefix: str = "w",
         *,
         joined: Container[int] = (),
@@ -108,7 +106,7 @@ class Conditions:
         self._database = database
         self._resolve = resolve
         self._slots = slots
-        self._text = text
+        self._written = written
         self._prefix = prefix
         self._joined = joined
         self._is_exact = is_exact
@@ -120,11 +118,7 @@ class Conditions:
     # -- errors
 
     def _refuse(self, node: Expr, problem: str, remedy: str = "") -> NoReturn:
-        names = names_in(node)
-        problem = f"{to_text(node)}: {problem}"
-        if names:
-            raise name_error(self._text, names[0], problem, remedy=remedy)
-        raise QueryError(problem, remedy=remedy, text=self._text, position=None, valid=[])
+        raise self._written.error(node, f"{to_text(node)}: {problem}", remedy=remedy)
 
     def _refuse_types(self, node: Expr, what: str, *sides: Typed) -> NoReturn:
         types = " and ".join(side.type for side in sides)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from butler_core.expressions.names import name_error
 from butler_core.expressions.normal import branches
 from butler_core.expressions.tree import (
     And,
@@ -16,8 +15,9 @@ from butler_core.expressions.tree import (
     IntLiteral,
     Name,
     StringLiteral,
-    names_in,
+    walk,
 )
+from butler_core.expressions.written import Written
 from butler_core.models.names import DimensionName
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.queries.names import ColumnTarget, DimensionTarget, QueryNames, Target
@@ -29,7 +29,7 @@ _Fact: TypeAlias = tuple[bool, DimensionName, str]
 def check_governors(
     universe: DimensionUniverse,
     where: Condition,
-    text: str,
+    written: Written,
     names: QueryNames,
     given: Iterable[DimensionName],
 ) -> None:
@@ -41,8 +41,8 @@ def check_governors(
         Of the dimensions.
     where
         The condition.
-    text
-        What it was parsed from, for errors.
+    written
+        The condition and its text, for errors.
     names
         What its names stand for.
     given
@@ -50,26 +50,39 @@ def check_governors(
     """
     fixed = frozenset(given)
 
-    def facts(test: Condition, wanted: bool) -> Iterable[_Fact]:
-        governor = _fixed_by(test, wanted, names, universe)
-        if governor is not None:
-            yield (True, governor, "")
-        for name in names_in(test):
-            for used in _scopes(universe, names[name]):
-                if used not in fixed:
-                    yield (False, used, name)
+    def find_unscoped(only: Name | None = None) -> tuple[DimensionName, str] | None:
+        """Return a governor that is missing and the name that needs it; ``only`` asks about one of the names."""
 
-    for branch in branches(where, facts):
-        known = {governor for is_fixed, governor, _ in branch if is_fixed}
-        for _, governor, name in sorted(fact for fact in branch if not fact[0]):
-            if governor not in known:
-                raise name_error(
-                    text,
-                    name,
-                    f"{name} means nothing without a value of {governor}, which nothing fixes here",
-                    remedy=f"Add {governor} = '...' to the condition, or give {governor}=... as a data ID value.",
-                    valid=[governor],
-                )
+        def facts(test: Condition, wanted: bool) -> Iterable[_Fact]:
+            governor = _fixed_by(test, wanted, names, universe)
+            if governor is not None:
+                yield (True, governor, "")
+            for part in walk(test):
+                if isinstance(part, Name) and (only is None or part is only):
+                    for used in _scopes(universe, names[part.name]):
+                        if used not in fixed:
+                            yield (False, used, part.name)
+
+        for branch in branches(where, facts):
+            known = {governor for is_fixed, governor, _ in branch if is_fixed}
+            for _, governor, name in sorted(fact for fact in branch if not fact[0]):
+                if governor not in known:
+                    return governor, name
+        return None
+
+    if find_unscoped() is None:
+        return
+    # The same name may be all right elsewhere in the condition, so each is asked about until one is to blame.
+    for node in walk(where):
+        unscoped = find_unscoped(node) if isinstance(node, Name) else None
+        if unscoped is not None:
+            governor, name = unscoped
+            raise written.error(
+                node,
+                f"{name} means nothing without a value of {governor}, which nothing fixes here",
+                remedy=f"Add {governor} = '...' to the condition, or give {governor}=... as a data ID value.",
+                valid=[governor],
+            )
 
 
 def _scopes(universe: DimensionUniverse, target: Target) -> list[DimensionName]:

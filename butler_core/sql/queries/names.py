@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
 from butler_core.expressions.names import ambiguous_name_error, unknown_name_error
+from butler_core.expressions.written import Written
 from butler_core.models.columns import ColumnInfo
 from butler_core.models.names import DatasetTypeName, DimensionElementName, DimensionName
 from butler_core.models.opaque import OpaqueTable
@@ -84,8 +85,8 @@ class QueryNames:
         Of datastore records.
     preferred
         The element whose records are asked for, or empty; its columns win over others of the same name.
-    text
-        The whole condition, for errors.
+    written
+        What the names were written in, for errors.
     """
 
     def __init__(
@@ -96,13 +97,13 @@ class QueryNames:
         calibrations: Set[int],
         tables: Iterable[OpaqueTable],
         preferred: DimensionElementName,
-        text: str,
+        written: Sequence[Written],
     ) -> None:
         self._universe = universe
         self._searches = searches
         self._calibrations = calibrations
         self._preferred = preferred
-        self._text = text
+        self._written = written
         self._records = {
             column.name: table for table in tables for column in table.columns if column.queryable
         }
@@ -197,10 +198,13 @@ class QueryNames:
             if target is not None:
                 found[f"{dataset_type}.{name}"] = target
         if not found:
-            raise unknown_name_error(self._text, name, self._valid())
+            raise unknown_name_error(self._text_of(name), name, self._valid())
         if len(found) > 1:
-            raise ambiguous_name_error(self._text, name, found)
+            raise ambiguous_name_error(self._text_of(name), name, found)
         return next(iter(found.values()))
+
+    def _text_of(self, name: str) -> str:
+        return next((written.shown for written in self._written if written.mentions(name)), "")
 
     def _valid(self) -> list[str]:
         names = [name for name in self._universe.elements if name in self._universe.dimensions]

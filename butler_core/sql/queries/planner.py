@@ -12,6 +12,8 @@ from typing import Any, Literal
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import AmbiguousLookupError, ButlerError, InvalidInputError
 from butler_core.expressions.query import DatasetSearch, QueryDescription
+from butler_core.expressions.tree import EncodedRegionLiteral, RegionLiteral
+from butler_core.expressions.written import Written
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DimensionElementName, DimensionName
 from butler_core.models.opaque import StoredRecords
@@ -252,10 +254,19 @@ class _Execution:
             return tuple([values[name] for name in compiled.statement.parameters])
         return tuple(
             [
-                converters[name](values[name]) if name in converters else values[name]
+                self._convert(name, values[name]) if name in converters else values[name]
                 for name in compiled.statement.parameters
             ]
         )
+
+    def _convert(self, name: str, value: Any) -> Any:
+        try:
+            return self.plan.converters[name](value)
+        except InvalidInputError as error:
+            if not isinstance(value, RegionLiteral | EncodedRegionLiteral):
+                raise
+            written = Written(self._query.where_text, self._query.where)
+            raise written.error(value, str(error), remedy=error.remedy) from error
 
     def fetch(
         self,

@@ -11,6 +11,7 @@ from butler_core.errors import DataIdError, InvalidInputError, QueryError
 from butler_core.expressions.printer import to_text
 from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.tree import is_condition, names_in
+from butler_core.expressions.written import Written
 from butler_core.models.names import DimensionName
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.catalog import Catalog, RegisteredType
@@ -103,6 +104,7 @@ class Plan:
         """Whose records are asked for."""
         self.result: DimensionGroup = self._find_result()
         """The dimensions of the rows."""
+        self._written = Written(query.where_text, query.where)
         self._slots: dict[int, int] = {}
         values: list[Any] = []
         if query.where is not None:
@@ -168,7 +170,7 @@ class Plan:
             {position for position, each in enumerate(self.types) if each.dataset_type.is_calibration},
             [table for bridge in self._context.bridges for table in bridge.tables.values()],
             query.element or "",
-            query.where_text,
+            [self._written, *(Written("", term.expression) for term in query.order_by)],
         )
         names.read(self._mentioned())
         return names
@@ -197,7 +199,7 @@ class Plan:
                 valid=[],
             )
         given = [*(name for name, _ in query.data_id), *self._uploaded]
-        check_governors(self.universe, query.where, query.where_text, self._names, given)
+        check_governors(self.universe, query.where, self._written, self._names, given)
         return fixed_slots(query.where, self._names, self.universe, self._slots)
 
     def _is_plain(self) -> bool:
@@ -315,7 +317,7 @@ class Plan:
             self._context.database,
             resolver.get,
             self._slots,
-            self._query.where_text,
+            self._written,
             joined=self._joined,
             is_exact=self._query.exact,
         )
@@ -368,7 +370,7 @@ class Plan:
         if query.where is not None and self._uses(position, names_in(query.where)):
             instead = [*sources[:position], rival.source, *sources[position + 1 :]]
             resolver = NameResolver(self._context.schema, self.universe, self._names, within, instead)
-            both = Conditions(database, resolver.get, self._slots, query.where_text)
+            both = Conditions(database, resolver.get, self._slots, self._written)
             conditions.append(both.condition(query.where))  # type: ignore[arg-type]
         if query.uuids is not None and position == self.main:
             conditions.append(rival.source.uuid.in_(database.inline_values("uuids", "uuid").select))

@@ -248,6 +248,32 @@ class NameTests:
             _exposures(world, f"{name} = 1")
         assert isinstance(info.value, InvalidInputError)
 
+    @pytest.mark.parametrize(
+        ("where", "place"),
+        [
+            ("exposure > 1 OR exposure = 'x'", "exposure = 'x'"),
+            ("exposure IN (1, 2) AND exposure_time IN ('a', 1..3)", "exposure_time"),
+            ("NOT (obs_id LIKE 'x%' OR obs_id > 5)", "obs_id > 5"),
+            ("exposure BETWEEN 1 AND exposure AND visit.name BETWEEN visit AND 'x'", "visit.name"),
+            ("exposure = :a OR\n\texposure = :b", "exposure = :b"),
+        ],
+    )
+    def test_the_place_is_that_of_the_part_that_is_wrong(
+        self, world: QueryWorld, where: str, place: str
+    ) -> None:
+        bind = {"a": 1, "b": "x"} if ":a" in where else {}
+        with pytest.raises(QueryError) as caught:
+            _exposures(world, where, bind)
+        assert caught.value.details["text"] == where
+        assert caught.value.details["position"] == where.index(place)
+
+    def test_the_place_is_shown_of_what_has_no_text_of_its_own(self, world: QueryWorld) -> None:
+        for term in ("exposure + obs_id", "obs_id_", "-(exposure * obs_id)"):
+            with pytest.raises(QueryError) as caught:
+                world.records("exposure", where="exposure > 1", data_id={"instrument": CAM}, order_by=(term,))
+            assert caught.value.details["text"] == term.strip("-()")
+            assert caught.value.details["position"] == 0
+
     def test_an_ambiguous_name_is_an_error(self, world: QueryWorld) -> None:
         with pytest.raises(QueryError) as info:
             world.data_ids(["exposure", "visit"], where="instrument = 'Cam' AND exposure_time > 1")
@@ -297,6 +323,12 @@ class GovernorTests:
             world.data_ids(["detector"], where=where)
         assert info.value.details["position"] is not None
         assert len(world.data_ids(["detector"], where=where, data_id={"instrument": ALT})) <= 2
+
+    def test_the_place_is_that_of_the_branch_without_governor(self, world: QueryWorld) -> None:
+        where = "(instrument = 'Cam' AND detector = 0) OR (detector = 1 AND detector = 2)"
+        with pytest.raises(QueryError) as caught:
+            world.data_ids(["detector"], where=where)
+        assert caught.value.details["position"] == where.index("detector = 1")
 
     def test_what_no_governor_scopes_needs_none(self, world: QueryWorld) -> None:
         assert len(world.data_ids(["physical_filter"], where="band = 'g'")) == 2

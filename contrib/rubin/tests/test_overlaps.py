@@ -8,7 +8,7 @@ import pytest
 from lsst.sphgeom import DISJOINT, Angle, Circle, ConvexPolygon, LonLat, UnitVector3d
 
 from butler_core import Butler
-from butler_core.errors import InvalidInputError
+from butler_core.errors import InvalidInputError, QueryError
 from butler_rubin.geometry import SphereGeometry
 from butler_rubin.samples import sample_export
 
@@ -179,6 +179,15 @@ def test_shapes(sky, shape, negated):
             for data_id, other in regions(sky, "visit").items()
             if other is not None and (not other.relate(region) & DISJOINT) != negated
         }
+
+
+@pytest.mark.parametrize("wrong", ["CIRCLE(0, 0, -1)", "POINT(0, 91)", "POLYGON(0, 0, 1, 1, 1, 0, 0, 1)"])
+def test_a_shape_that_is_none_is_shown_in_its_place(sky, wrong):
+    where = f"visit.region OVERLAPS POINT(1, 1) OR\n visit.region OVERLAPS {wrong}"
+    for _ in range(2):  # the second time the statement is there already
+        with pytest.raises(QueryError) as caught:
+            list(sky.query_data_ids(["visit"], where=where))
+        assert caught.value.details["position"] == where.index(wrong)
 
 
 def test_a_region_may_not_need_millions_of_pixels(sky):
