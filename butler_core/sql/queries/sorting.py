@@ -71,10 +71,12 @@ class Sorting(NamedTuple):
         return is_loose
 
     def _is_loose(self, target: Target) -> bool:
-        """Whether it is something that one dataset may have several of: times at which it is valid, and where.
+        """Whether it is something that one dataset may have several of: records, times at which it is valid, and where.
 
         A search for the first finds it in other collections at other times.
         """
+        if isinstance(target, RecordTarget):
+            return bool(target.table.key)
         return (
             isinstance(target, FieldTarget)
             and target.search in self.timed
@@ -86,7 +88,7 @@ class Sorting(NamedTuple):
         known = {*self.result.names, *(name for name, _ in self.query.data_id)}
         if isinstance(target, DimensionTarget | PixelTarget):
             return target.name in universe.conform(known & set(self.dimensions.names)).names
-        if isinstance(target, FieldTarget):
+        if isinstance(target, FieldTarget | RecordTarget):
             if target.search == self.main:
                 return True
             search, needed = self.query.searches[target.search], set(self.groups[target.search].required)
@@ -95,8 +97,6 @@ class Sorting(NamedTuple):
                 if rule.kind == "element":
                     needed |= set(universe.elements[rule.element].required)
             return search.find_first and needed <= known
-        if isinstance(target, RecordTarget):
-            return not target.table.key
         return set(universe.elements[target.element].required) <= known
 
 
