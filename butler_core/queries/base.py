@@ -157,6 +157,11 @@ class Held(NamedTuple):
     limit: int | None = None
 
     @property
+    def is_cut(self) -> bool:
+        """Whether it is a slice, and not all there is."""
+        return bool(self.offset) or self.limit is not None
+
+    @property
     def total(self) -> int:
         """How many rows the slice has."""
         rest = max(sum(len(page.rows) for page in self.pages) - self.offset, 0)

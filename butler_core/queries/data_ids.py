@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from butler_core.client_cache import Definitions
 from butler_core.contracts.registry import QueryPage
@@ -32,6 +32,11 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
         self.dimensions = dimensions
         """The dimensions of the data IDs."""
         self._is_expanded = is_expanded
+
+    @property
+    def query(self) -> Any:
+        """The `Query` that these are results of, with their dimensions; it may be built on further."""
+        return self._query._but(self._specification.with_dimensions(self.dimensions.names))
 
     def _but(self, specification: Specification) -> Self:
         return type(self)(self._query._but(specification), self.dimensions, is_expanded=self._is_expanded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 from uuid import UUID
 
@@ -36,29 +36,16 @@ from butler_core.queries.collections import (
     query_dataset_types,
 )
 from butler_core.queries.data_ids import DataCoordinateQueryAdapter
-from butler_core.queries.datasets import DatasetQueryAdapter, as_uuid
+from butler_core.queries.datasets import DatasetQueryAdapter
 from butler_core.queries.matching import DatasetTypePattern, match_types, refuse_globs
+from butler_core.queries.materializing import materialize
+from butler_core.queries.projection import Projection
 from butler_core.queries.reading import specification_of
 from butler_core.queries.records import DimensionRecordQueryAdapter
 from butler_core.queries.rows import Row, RowShape
 from butler_core.queries.services import Services
 from butler_core.queries.specification import Search, Specification
 from butler_core.resolution import Resolver
-
-
-@dataclass(frozen=True)
-class Projection:
-    """What rows have."""
-
-    dimensions: tuple[DimensionName, ...] | None = None
-    """None: all that are joined."""
-    columns: tuple[ColumnName, ...] | None = None
-    """Besides dimensions; None: the fields of searches."""
-    unique: bool = True
-    elements: tuple[DimensionElementName, ...] = ()
-    """Whose records' columns are added."""
-    records: tuple[DatasetTypeName, ...] = ()
-    """For whose datasets the columns of datastore records are added."""
 
 
 class Query(Executed[Mapping[ColumnName, Any]]):
@@ -101,7 +88,19 @@ class Query(Executed[Mapping[ColumnName, Any]]):
 
     def _asked(self) -> Specification:
         """Return what to go on with: of a snapshot, just its rows."""
-        return self._specification if self._held is None else self._specification.without_slice()
+        if self._held is None or not self._held.is_cut:
+            return self._specification
+        # Which data IDs and datasets are behind these rows is not held, for a row may come of many.
+        return self.materialized()._specification
+
+    def _sliced(self) -> Specification:
+        """Return what gives the same rows, also of a slice of a snapshot."""
+        held = self._held
+        if held is None:
+            return self._specification
+        return self._specification.sliced(
+            held.offset, None if held.limit is None else held.offset + held.limit
+        )
 
     def _joinable(self) -> Specification:
         asked = self._asked()
@@ -207,8 +206,7 @@ class Query(Executed[Mapping[ColumnName, Any]]):
         group = self._services.universe.conform(dimensions)
         return self._but(
             replace(
-                asked,
-                dimensions=tuple(dict.fromkeys((*asked.dimensions, *group.names))),
+                asked.with_dimensions(group.names),
                 spatial_joins=(*asked.spatial_joins, *spatial_joins),
                 temporal_joins=(*asked.temporal_joins, *temporal_joins),
                 overlap_policy=overlap_policy,
@@ -380,7 +378,7 @@ class Query(Executed[Mapping[ColumnName, Any]]):
 
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services
-        return self._specification.describe(
+        return self._sliced().describe(
             "rows",
             definitions,
             services.defaults,
@@ -406,28 +404,11 @@ class Query(Executed[Mapping[ColumnName, Any]]):
         The data IDs and the UUIDs of datasets are held here, and go along with each question; find-first and spatial joins
         are not redone.  Searches that merely constrain are done with.
         """
-        asked = self._asked()
-        group = self._joined
-        searches = tuple(search for search in asked.searches if search.columns)
-        types = tuple(search.dataset_type.name for search in searches)
-        found = type(self)(self._services, asked, Projection(columns=tuple(f"{name}.uuid" for name in types)))
-        first, length = len(group.required) + len(group.implied), len(group.required)
-        data_ids: list[tuple[DataIdValue, ...]] = []
-        uuids: list[tuple[UUID, ...]] = []
-        for rows in found._fetch(lambda page: page.rows):
-            data_ids += [row[:length] for row in rows]
-            uuids += [tuple(map(as_uuid, row[first:])) for row in rows]
-        specification = Specification(
-            dimensions=group.names,
-            searches=tuple(replace(search, find_first=False) for search in searches),
-            uploads=_uploads(group, types, data_ids, uuids),
-            overlap_policy=OverlapJoinPolicy.CARTESIAN,
-            order_by=asked.order_by,
-            limit=None if data_ids else 0,
-            exact=asked.exact,
-            is_settled=True,
-        )
-        return self._but(specification)
+        found = materialize(self._ask, self._sliced(), self._joined, self._projection, self._names())
+        return self._but(found)
+
+    def _ask(self, specification: Specification, projection: Projection) -> Iterator[QueryPage]:
+        return type(self)(self._services, specification, projection)._fetch(lambda page: page)
 
     def run(self) -> Self:
         """Ask now, and hold the rows here: see `QueryBase.run`."""
@@ -484,21 +465,3 @@ class Query(Executed[Mapping[ColumnName, Any]]):
             described = search.describe(definitions, defaults)
             yield from described.collections
             yield from definitions.flatten(described.collections)
-
-
-def _uploads(
-    group: DimensionGroup,
-    types: tuple[DatasetTypeName, ...],
-    data_ids: Sequence[tuple[DataIdValue, ...]],
-    uuids: Sequence[tuple[UUID, ...]],
-) -> tuple[Upload, ...]:
-    if not group and not types:  # one row that says nothing, or none
-        return ()
-    return (
-        Upload(
-            dimensions=group.required,
-            dataset_types=types,
-            data_ids=tuple(data_ids) if group else (),
-            uuids=tuple(uuids) if types else (),
-        ),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 from butler_core.client_cache import Definitions
 from butler_core.contracts.registry import QueryPage
@@ -24,6 +24,11 @@ class DimensionRecordQueryAdapter(DescribedAdapter[DimensionRecord]):
         self._shape = record_shape(query._services.universe, element)
         self.element = element
         """Name of the element."""
+
+    @property
+    def query(self) -> Any:
+        """The `Query` that these are results of, with their dimensions; it may be built on further."""
+        return self._query._but(self._specification.with_dimensions(self._shape.dimensions.names))
 
     def _but(self, specification: Specification) -> Self:
         return type(self)(self._query._but(specification), self.element)

@@ -82,6 +82,10 @@ class Specification:
             names.update(upload.dimensions)
         return universe.conform(names)
 
+    def with_dimensions(self, names: Iterable[DimensionName]) -> Specification:
+        """Join dimensions for themselves."""
+        return replace(self, dimensions=tuple(dict.fromkeys((*self.dimensions, *names))))
+
     def search_of(self, name: DatasetTypeName) -> Search | None:
         """Return the search for a dataset type, if there is one."""
         return next((search for search in self.searches if search.dataset_type.name == name), None)
@@ -127,10 +131,6 @@ class Specification:
         """Cut a slice out of what is left."""
         offset, limit = cut(self.offset, self.limit, start, stop)
         return replace(self, offset=offset, limit=limit)
-
-    def without_slice(self) -> Specification:
-        """Return the same with all rows."""
-        return replace(self, offset=0, limit=None if self.limit != 0 else 0)
 
     def describe(
         self,
