@@ -42,9 +42,7 @@ class Asking:
             results = results.sorted(order)
         stop = None if question.limit is None else question.offset + question.limit
         results = results.sliced(question.offset, stop)
-        if self.way == "run" and not (
-            question.kind == "rows" and (_needs_searches(question) or _is_slice(question))
-        ):
+        if self.way == "run" and not (question.kind == "rows" and _needs_searches(question)):
             return results.run()
         return results
 
@@ -116,11 +114,6 @@ def _columns_in(order: Any) -> list[Any]:
 def _order_term(writer: Writer, tree: Tree, descending: bool) -> str:
     text = writer.write(tree)
     return f"-({text})" if descending else f"+({text})" if text.startswith("-") else text
-
-
-def _is_slice(question: Question) -> bool:
-    """Whether only some rows are wanted: ``Query.run`` cuts before it projects, and gives others."""
-    return question.limit is not None or question.offset > 0
 
 
 def _needs_searches(question: Question) -> bool:
