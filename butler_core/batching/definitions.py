@@ -201,7 +201,8 @@ class Definitions(Collecting):
         """Keep what the batch did, with the results of syncs in the order of the calls: the Registry has them by element."""
         by_element: dict[DimensionElementName, list[SyncResult]] = {}
         for sync in results.syncs:
-            by_element.setdefault(sync.element, []).append(sync)
+            old_values = record_shape(self._universe, sync.element).read_raw(sync.old_values)
+            by_element.setdefault(sync.element, []).append(sync._replace(old_values=old_values))
         in_turn = {name: iter(syncs) for name, syncs in by_element.items()}
         syncs = tuple(next(in_turn[name]) for name in self._synced)
         self._results = results.model_copy(update={"syncs": syncs})

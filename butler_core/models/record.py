@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from butler_core.errors import InvalidInputError
 from butler_core.models import lookup
@@ -88,6 +89,26 @@ class RecordShape:
             if raw[name] is not None:
                 raw[name] = to_raw(raw[name])
         return raw
+
+    def read_raw(self, raw: Mapping[ColumnName, Any]) -> dict[ColumnName, Any]:
+        """Return some raw values as a record shows them: what `to_raw` made of them undone, and regions decoded."""
+        return {
+            name: value if value is None else self._read(self.columns[self.index[name]], value)
+            for name, value in raw.items()
+        }
+
+    def _read(self, column: ColumnInfo, value: Any) -> Any:
+        match column.type:
+            case "timespan":
+                return Timespan.from_raw(value)
+            case "uuid":
+                return UUID(value)
+            case "bytes":
+                return bytes.fromhex(value)
+            case "region":
+                data, geometry = bytes.fromhex(value), self.universe.geometry
+                return data if geometry is None else lookup.geometry(geometry).decode(data)
+        return value
 
     def make_many(self, rows: Iterable[DimensionRecord | Mapping[ColumnName, Any]]) -> list[DimensionRecord]:
         """Make records of mappings; records of this element pass as they are."""

@@ -68,4 +68,4 @@ class SyncResult(NamedTuple):
     """The required values."""
     status: SyncStatus
     old_values: Mapping[ColumnName, Any]
-    """Of the columns that changed; empty unless UPDATED."""
+    """Of the columns that changed, as records show them (a Registry answers with raw ones); empty unless UPDATED."""

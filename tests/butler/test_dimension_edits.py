@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from butler_core import Butler, SetInsertMode, SyncStatus
+from butler_core import Butler, SetInsertMode, SyncStatus, Timespan
 from butler_core.errors import ConflictError, DatasetExistsError, DefinitionConflictError, InvalidInputError
 from tests.butler.conftest import INSTRUMENT, RUN
 
@@ -89,6 +89,16 @@ def test_results_are_in_the_order_of_the_calls(butler: Butler) -> None:
     updated = batch.results.syncs[2]
     assert updated.key == (INSTRUMENT, "Cam-G")
     assert updated.old_values == {"band": "g"}
+
+
+def test_old_values_are_those_of_a_record(butler: Butler) -> None:
+    (day,) = butler.query_dimension_records("day_obs", where="day_obs > 0", instrument=INSTRUMENT)
+    changed = {"instrument": INSTRUMENT, "id": day.day_obs, "timespan": Timespan(1, None)}
+    assert butler.sync_dimension_data(changed, True, element="day_obs").old_values == {
+        "timespan": day.timespan
+    }
+    result = butler.sync_dimension_data(day, True)
+    assert result.old_values == {"timespan": Timespan(1, None)}
 
 
 def test_a_sync_that_conflicts_changes_nothing(butler: Butler) -> None:

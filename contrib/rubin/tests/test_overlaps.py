@@ -233,3 +233,16 @@ def test_a_page_is_one_statement_whatever_is_joined(sky, sky_root, monkeypatch):
             _texts.clear()
             list(query)
             assert len(_texts) == 4, _texts
+
+
+def test_a_sync_returns_the_region_that_was(tmp_path):
+    Butler.make_repo(tmp_path, dimensions="rubin", durability="process")
+    with Butler(tmp_path, writeable=True) as butler:
+        tract = {"skymap": "sky", "id": 1}
+        first, second = (Circle(UnitVector3d.Z(), Angle.fromDegrees(size)) for size in (1, 2))
+        butler.insert_dimension_data("skymap", [{"name": "sky", "hash": b"1"}])
+        butler.insert_dimension_data("tract", [tract | {"region": first}])
+        result = butler.sync_dimension_data(tract | {"region": second}, True, element="tract")
+        assert result.old_values == {"region": first}
+        result = butler.sync_dimension_data({"name": "sky", "hash": b"2"}, True, element="skymap")
+        assert result.old_values == {"hash": b"1"}
