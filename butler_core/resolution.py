@@ -121,6 +121,18 @@ class Resolver:
         plain = self._keys.make_plain(given, dimensions)
         return [self._standardize(dimensions, each, {}) for each in plain]
 
+    def data_ids_of(
+        self, given: DatasetType | str, data_ids: Iterable[DataId]
+    ) -> tuple[DatasetType, list[DataCoordinate]]:
+        """Return a dataset type, as its definition holds now, and data IDs of its dimensions, in order."""
+        listed = list(data_ids)
+
+        def read() -> tuple[DatasetType, list[DataCoordinate]]:
+            dataset_type = self.dataset_type(given)
+            return dataset_type, self.data_ids(dataset_type.dimensions, listed)
+
+        return self._cache.up_to_date(read)
+
     def expand(
         self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
     ) -> DataCoordinate:
@@ -191,15 +203,24 @@ class Resolver:
         AmbiguousLookupError
             If several calibrations are valid then, or several at any time and no time was given.
         """
-        data_id, kwargs = self._plain_for(given, data_id, kwargs)
-        return self._find(given, data_id, self.collections(collections), kwargs, False, False, timespan)
+        return self._cache.up_to_date(
+            lambda: self._find(
+                given,
+                *self._plain_for(given, data_id, kwargs),
+                self.collections(collections),
+                expand=False,
+                records=False,
+                timespan=timespan,
+            )
+        )
 
     def _find(
         self,
         given: DatasetType | str,
         data_id: DataId | None,
-        names: tuple[CollectionName, ...],
         kwargs: Mapping[str, Any],
+        names: tuple[CollectionName, ...],
+        *,
         expand: bool,
         records: bool,
         timespan: Timespan | None,
@@ -284,18 +305,32 @@ class Resolver:
         timespan: Timespan | None = None,
     ) -> DatasetRef:
         """Find one dataset as `find_dataset` does; `DatasetNotFoundError` says where it was looked for."""
-        data_id, kwargs = self._plain_for(given, data_id, kwargs)
-        names = self.collections(collections)
-        ref = self._find(given, data_id, names, kwargs, expand, records, timespan)
-        if ref is not None:
+
+        def find() -> DatasetRef:
+            names, plain = self.collections(collections), self._plain_for(given, data_id, kwargs)
+            ref = self._find(given, *plain, names, expand=expand, records=records, timespan=timespan)
+            if ref is None:
+                raise self._not_found(given, *plain, names, timespan)
             return ref if storage_class is None else ref.with_storage_class(storage_class)
+
+        return self._cache.up_to_date(find)
+
+    def _not_found(
+        self,
+        given: DatasetType | str,
+        data_id: DataId | None,
+        kwargs: Mapping[str, DataIdValue],
+        names: tuple[CollectionName, ...],
+        timespan: Timespan | None,
+    ) -> DatasetNotFoundError:
+        """Make the error for a dataset that is not there; or raise a better one, about the time of a calibration."""
         dataset_type = self.dataset_type(given)
         parent = self._parent_of(dataset_type)
         if parent.is_calibration:
             wanted, at = self._wanted_calibration(parent, data_id, kwargs, timespan)
         else:
             wanted, at = self.data_id(parent.dimensions, data_id, kwargs), ""
-        raise DatasetNotFoundError(
+        return DatasetNotFoundError(
             f"There is no dataset {dataset_type.name}@{wanted}{at} in {' > '.join(names) or 'no collections at all'}.",
             remedy=self._where_else(parent, wanted)
             if names

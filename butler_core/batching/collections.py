@@ -124,11 +124,8 @@ class Collections(Collecting):
         data_ids
             Only for these data IDs; None is all.
         """
-        given = self._resolver.dataset_type(dataset_type)
-        values = None
-        if data_ids is not None:
-            found = self._resolver.data_ids(given.dimensions, data_ids)
-            values = tuple(data_id.required_values for data_id in found)
+        given, found = self._resolver.data_ids_of(dataset_type, () if data_ids is None else data_ids)
+        values = None if data_ids is None else tuple(data_id.required_values for data_id in found)
         bounds = (None, None) if timespan is None else _bounds(timespan, "decertify")
         self._edit(
             Decertification(collection=collection, dataset_type=given.name, timespan=bounds, data_ids=values)

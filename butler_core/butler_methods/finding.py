@@ -207,17 +207,15 @@ class Finding(Opening):
             If the data ID lacks a value, or a key is unknown, fits no record or contradicts another.
         """
         self._parts()
-        return self._cache.up_to_date(
-            lambda: self._resolver.get_dataset(
-                dataset_type,
-                data_id,
-                collections,
-                kwargs,
-                expand=expand,
-                records=expand,
-                storage_class=storage_class,
-                timespan=timespan,
-            )
+        return self._resolver.get_dataset(
+            dataset_type,
+            data_id,
+            collections,
+            kwargs,
+            expand=expand,
+            records=expand,
+            storage_class=storage_class,
+            timespan=timespan,
         )
 
     def get_dataset(self, uuid: UUID) -> DatasetRef:

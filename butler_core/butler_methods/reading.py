@@ -184,9 +184,7 @@ class Reading(Opening):
             found: DatasetRef | None = given
         else:
             self._parts()
-            found = self._cache.up_to_date(
-                lambda: self._resolver.find_dataset(given, data_id, collections, kwargs, timespan=timespan)
-            )
+            found = self._resolver.find_dataset(given, data_id, collections, kwargs, timespan=timespan)
         if found is None:
             return DatasetExistence.NONE
         (existence,) = self.exists_many([found], check_artifact=check_artifact)
@@ -225,10 +223,8 @@ class Reading(Opening):
     ) -> DatasetRef:
         self._parts()
         if not isinstance(given, DatasetRef):
-            return self._cache.up_to_date(
-                lambda: self._resolver.get_dataset(
-                    given, data_id, collections, kwargs, storage_class=storage_class, timespan=timespan
-                )
+            return self._resolver.get_dataset(
+                given, data_id, collections, kwargs, storage_class=storage_class, timespan=timespan
             )
         refuse_more_than(given, data_id, collections, timespan, kwargs or None)
         return given if storage_class is None else given.with_storage_class(storage_class)

@@ -155,7 +155,7 @@ class Writing(Opening):
         Raises `DataIdError` for a data ID that is not for the dataset type's dimensions, or whose keys fit no record, and
         `AmbiguousLookupError` if they fit several.
         """
-        given, name = list(data_ids), self._resolver.run(run)
+        name = self._resolver.run(run)
         try:
             mode = DatasetIdMode(id_mode)
         except ValueError as error:
@@ -164,12 +164,7 @@ class Writing(Opening):
                 remedy=f"Use one of {[m.value for m in DatasetIdMode]}.",
             ) from error
         with unwatched():
-            made, values = self._cache.up_to_date(
-                lambda: (
-                    made := self._resolver.dataset_type(dataset_type),
-                    self._resolver.data_ids(made.dimensions, given),
-                )
-            )
+            made, values = self._resolver.data_ids_of(dataset_type, data_ids)
         if mode is DatasetIdMode.UNIQUE:
             uuids = new_uuids(len(values))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from butler_core import Butler, SequenceEditMode
+from butler_core import Butler, CollectionType, SequenceEditMode, Timespan
 from butler_core.errors import CollectionNotFoundError, ConflictError, DataIdError
 from butler_core.testing.repositories.invariants import find_violations
 from tests.butler.conftest import INSTRUMENT, RUN
@@ -99,3 +99,17 @@ def test_a_data_id_is_checked_against_the_definition_that_holds(
     look(butler, EXPOSURE)
     with pytest.raises(DataIdError, match="detector"):
         look(butler, DETECTOR)
+
+
+def test_what_is_decertified_is_named_by_the_definition_that_holds(root: Path, butler: Butler) -> None:
+    butler.register_collection("calib", CollectionType.CALIBRATION)
+    butler.register_dataset_type("bias", ["instrument", "detector"], "StructuredDataDict", True)
+    assert butler.get_dataset_type("bias").dimensions.required == ("instrument", "detector")
+    with Butler(root, run=RUN) as other:
+        dimensions = ["instrument", "exposure"]
+        other.register_dataset_type("bias", dimensions, "StructuredDataDict", True, update=True)
+        ref = other.put({"a": 1}, "bias", EXPOSURE)
+        other.certify("calib", [ref], Timespan(None, None))
+        assert list(other.query_datasets("bias", "calib", find_first=False)) == [ref]
+    butler.decertify("calib", "bias", Timespan(None, None), data_ids=iter([EXPOSURE]))
+    assert list(butler.query_datasets("bias", "calib", find_first=False)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -35,19 +36,20 @@ class RefFinder:
         found: dict[bytes, DatasetRef] = {}
         with database.read(context.catalogs.question) as cursor:
             catalog = context.catalogs.answered(cursor)
-            names = {each.id: each.name for each in catalog.collections.values()}
-            types = {each.id: each for each in catalog.dataset_types.values()}
-            groups: dict[tuple[int, DimensionGroup], list[bytes]] = defaultdict(list)
+            collections, types = catalog.collections_by_id, catalog.dataset_types_by_id
+            groups: dict[tuple[int, DimensionGroup], list[Any]] = defaultdict(list)
             for uuid, type_id, _ in self._finder.find(cursor, list(dict.fromkeys(keys))):
                 registered = types[type_id]
                 groups[registered.group_id, registered.dataset_type.dimensions].append(uuid)
+            bind = database.inline_values("uuids", "uuid").bind
+            rows: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
             for (group_id, group), members in groups.items():
                 statement = self._statement(group_id, group)
-                bind = database.inline_values("uuids", "uuid").bind
                 for type_id, uuid, run_id, *values in statement.all(cursor, (bind(members),)):
-                    row = (uuid, names[run_id], *values)
-                    (ref,) = refs_from_rows(types[type_id].dataset_type, [row])
-                    found[database.uuid_bytes(uuid)] = ref
+                    rows[type_id].append((uuid, collections[run_id].name, *values))
+        for type_id, of_type in rows.items():
+            refs = refs_from_rows(types[type_id].dataset_type, of_type)
+            found.update(zip((database.uuid_bytes(row[0]) for row in of_type), refs, strict=True))
         return [found[key] for key in keys if key in found]
 
     def _statement(self, group_id: int, group: DimensionGroup) -> Statement:
