@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -371,7 +372,6 @@ def test_types_are_sorted_together(butler: Butler) -> None:
 
 
 def test_tables_have_the_same_columns_whether_or_not_there_are_rows(butler: Butler, query: Query) -> None:
-    pa = pytest.importorskip("pyarrow")
     for results in (
         query.with_dimension_record_columns(),
         butler.query_datasets("summary"),

@@ -76,7 +76,8 @@ class UpkeepTests:
     def test_checksums_are_of_the_algorithm_asked_for(
         self, datastore: Datastore, stored: list[DatasetRef], algorithm: str
     ) -> None:
-        pytest.importorskip("blake3" if algorithm == "blake3" else "hashlib")
+        if algorithm == "blake3":
+            pytest.importorskip("blake3")  # an extra, which a datastore's author need not have
         stats: list[ArtifactStat] = list(datastore.stat_artifacts(None, checksums=algorithm))  # type: ignore[arg-type]
         for stat in stats:
             assert stat.checksum is not None
