@@ -82,8 +82,7 @@ class SqliteDatabase(Database):
         self._path = path
         self._synchronous = _SYNCHRONOUS[durability]
         self._functions = RegionFunctions(self)
-        # What each connection has opened; a later one that gets the number of one that is gone replaces what it says.
-        self._files: dict[int, FileIdentity | None] = {}
+        self._file: FileIdentity | None = None  # which it is, once it was opened
 
     # -- connections
 
@@ -110,6 +109,8 @@ class SqliteDatabase(Database):
         ):  # where nobody can write, there is nobody to coordinate with either
             options = "mode=ro&immutable=1"
         file = identify_file(self._path)
+        self._file = self._file or file
+        self._refuse_another(file)
         connection = sqlite3.connect(
             f"file:{quote(str(self._path))}?{options}",
             uri=True,
@@ -118,7 +119,6 @@ class SqliteDatabase(Database):
             check_same_thread=False,
             cached_statements=500,
         )
-        self._files[id(connection)] = file
         try:
             cursor = connection.cursor()
             self._patiently(cursor, f"PRAGMA synchronous = {self._synchronous}")
@@ -137,23 +137,27 @@ class SqliteDatabase(Database):
             raise
         return connection
 
-    def begin(self, cursor: Any, write: bool) -> None:
+    def begin(self, cursor: Cursor, write: bool) -> None:
         """Begin a transaction; a writer takes the one lock at once, so that nothing can refuse it half-way.
 
-        Raises `NotFoundError` if the file was removed or replaced, as by a backup, since the connection was opened: what is
-        written into a file that has lost its name is lost as well.
+        Raises `NotFoundError` if the file was removed or replaced, as by a backup, since it was opened: what is written into
+        a file that has lost its name is lost as well.
         """
         if write:
             self._patiently(cursor, "BEGIN IMMEDIATE")
-            if self._files[id(cursor.connection)] != identify_file(self._path):
-                raise NotFoundError(
-                    f"{self.location} is not the one that was opened: it was removed, moved or replaced since.",
-                    remedy="Close the butler and open it again.",
-                    path=str(self._path),
-                )
+            self._refuse_another(identify_file(self._path))
             return
         cursor.execute("BEGIN")
         self._patiently(cursor, "SELECT 1 FROM sqlite_schema LIMIT 1")  # from here on it sees one state
+
+    def _refuse_another(self, file: FileIdentity | None) -> None:
+        """Raise `NotFoundError` for another file than the one opened first, whose definitions are known here."""
+        if file != self._file:
+            raise NotFoundError(
+                f"{self.location} is not the one that was opened: it was removed, moved or replaced since.",
+                remedy="Close the butler and open it again.",
+                path=str(self._path),
+            )
 
     def begin_reading(self, cursor: Cursor, first: str) -> None:
         """Begin a transaction with its first statement: BEGIN alone looks at nothing yet, and waits for nothing."""
