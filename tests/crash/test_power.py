@@ -38,7 +38,9 @@ def test_what_is_played_is_what_was_done(operation: Operation, tmp_path: Path) -
     with stage(RepositorySuite().make, operation) as made:
         made.reset()
         disk = Disk(made.work)
-        disk.play(record(made.act, made.prepared()).calls)
+        recording = record(made.act, made.prepared())
+        assert recording.exit_code == 0
+        disk.play(recording.calls)
         (everything,) = [cut for cut in disk.cuts() if cut.is_end and cut.description.endswith(" none")]
         disk.write(everything, tmp_path / "played")
         assert contents(tmp_path / "played") == contents(made.work)

@@ -79,6 +79,9 @@ class Stage:
         # Children inherit it open and warm.  It never sees another state than the first.
         self._butler = Butler(self.repo, run=RUN, infer_defaults=False)
         self.before, self.sources = describe_state(self._butler), self._files()
+        wait(
+            fork(_do_nothing)
+        )  # no process keeps a connection over a fork: none is open while states are put in place
         self.after: State = {}
 
     def close(self) -> None:
@@ -86,8 +89,12 @@ class Stage:
         self._butler.close()
 
     def reset(self) -> None:
-        """Go back to the first state, in the same files: a butler that is open takes no other file for the one it knows."""
-        _restore(self._template, self.work)
+        """Go back to the first state."""
+        self.put(self._template)
+
+    def put(self, state: Path) -> None:
+        """Put a state in place, in the files that are there: the butler takes no other file for the one that it knows."""
+        _restore(state, self.work, {})
 
     def act(self, butler: Butler) -> None:
         """Run the operation."""
@@ -221,28 +228,34 @@ class KillAnywhere(RepositorySuite):
         assert problems == []
 
 
-def _restore(template: Path, work: Path) -> None:
+def _do_nothing() -> None: ...
+
+
+def _restore(state: Path, work: Path, written: dict[int, Path]) -> None:
     """Make one directory like another; files of both keep their identity, unless something else shares it."""
-    wanted = {entry.name: Path(entry.path) for entry in os.scandir(template)}
+    wanted = {entry.name: Path(entry.path) for entry in os.scandir(state)}
     for entry in list(os.scandir(work)):
-        source = wanted.get(entry.name)
-        is_directory = entry.is_dir(follow_symlinks=False)
-        if is_directory and source is not None and source.is_dir() and not source.is_symlink():
-            continue
-        if is_directory:
-            shutil.rmtree(entry.path)
-        elif source is None or not source.is_file() or not _is_own_file(entry):
-            os.unlink(entry.path)
+        if not _may_stay(entry, wanted.get(entry.name)):
+            (shutil.rmtree if entry.is_dir(follow_symlinks=False) else os.unlink)(entry.path)
     for name, source in wanted.items():
-        target = work / name
+        target, inode = work / name, source.lstat().st_ino
         if source.is_symlink():
             target.symlink_to(os.readlink(source))
         elif source.is_dir():
             target.mkdir(exist_ok=True)
-            _restore(source, target)
+            _restore(source, target, written)
+        elif inode in written:
+            target.unlink(missing_ok=True)
+            os.link(written[inode], target)
         else:
             shutil.copy2(source, target)
+            written[inode] = target
 
 
-def _is_own_file(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_nlink == 1
+def _may_stay(entry: os.DirEntry[str], source: Path | None) -> bool:
+    """Return whether something may be written over: a directory, or a file that has no other name."""
+    if source is None or source.is_symlink() or entry.is_symlink():
+        return False
+    if entry.is_dir():
+        return source.is_dir()
+    return source.is_file() and entry.stat().st_nlink == 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from butler_core.testing.repositories.crash import Mutation, RepositorySuite, Stage, stage
+from butler_core.testing.repositories.crash import Mutation, RepositorySuite, Stage, fast_directory, stage
 from butler_core.testing.repositories.disk import Disk
 from butler_core.testing.repositories.operations import OPERATIONS, Operation
 from butler_core.testing.repositories.system_calls import record
@@ -40,8 +40,9 @@ def cut_power(
         if stop_at is not None and len(problems) >= stop_at:
             break
         tried += 1
-        shutil.rmtree(stage.work)
-        disk.write(cut, stage.work)
+        with fast_directory() as directory:
+            disk.write(cut, Path(directory) / "left")
+            stage.put(Path(directory) / "left")
         problems += [f"{cut.description}: {problem}" for problem in stage.check(finished=cut.is_end)]
     return tried, problems
 
