@@ -132,6 +132,10 @@ class Finding(Opening):
     ) -> CollectionQuery:
         """Find collections by name or glob.
 
+        It takes three statements (begin, generation, end) while the definitions are still known; ``having_datasets`` takes four
+        more (with one that looks for datasets), however many collections and dataset types there are, and one more for every
+        further 100 groups of dimensions.
+
         Parameters
         ----------
         pattern
@@ -145,7 +149,7 @@ class Finding(Opening):
         having_datasets
             Only collections with at least one dataset of each of these types.
         exact
-            False trusts the summaries, which may list too many.
+            False trusts the summaries, which may list too many, and asks for no dataset.
         """
         return query_collections(
             self._query_services(), pattern, types, flatten_chains, include_chains, having_datasets, exact
@@ -161,7 +165,9 @@ class Finding(Opening):
     ) -> DatasetTypeQuery:
         """Find dataset types by name or glob.
 
-        Those are listed that have all of ``dimensions``, and datasets in some of ``collections`` unless these are ``...``.
+        Those are listed that have all of ``dimensions``, and datasets in some of ``collections`` unless these are ``...``;
+        ``exact=False`` trusts the summaries, which may list too many.  It takes as many statements as `query_collections`:
+        three, and four more for ``collections``.
         """
         return query_dataset_types(self._query_services(), pattern, dimensions, collections, exact)
 

@@ -166,6 +166,16 @@ class Registry(ABC):
         """
 
     @abstractmethod
+    def find_holdings(
+        self, pairs: Iterable[tuple[DatasetTypeName, CollectionName]]
+    ) -> set[tuple[DatasetTypeName, CollectionName]]:
+        """Return those pairs of a dataset type and a collection for which there is a dataset, at any time.
+
+        Takes a number of requests that does not depend on the number of pairs.  A chain has none of its own, and what is not
+        known here has none either.
+        """
+
+    @abstractmethod
     def snapshot(self, known_generation: int | None = None) -> RegistrySnapshot | None:
         """Return collections, dataset types and governor values; None if still at ``known_generation``."""
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import overload
 
 from butler_core.client_cache import Definitions
-from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
@@ -18,6 +17,8 @@ from butler_core.models.names import (
 )
 from butler_core.queries.matching import DatasetTypePattern
 from butler_core.queries.services import Services
+
+_NONE: frozenset[DatasetTypeName] = frozenset()
 
 
 class CollectionQuery(Sequence[CollectionName]):
@@ -114,18 +115,17 @@ def query_collections(
         else frozenset([types] if isinstance(types, CollectionType) else types)
     )
     having = (having_datasets,) if isinstance(having_datasets, str) else tuple(having_datasets)
-    for name in having:
-        definitions.get_dataset_type(name)
+    having_types = {_parent(definitions.get_dataset_type(name)) for name in having}
     found = []
     for name in _walk(definitions, names) if flatten_chains else names:
         info = definitions.collections[name]
-        if info.type not in wanted or (info.type is CollectionType.CHAINED and not include_chains):
-            continue
-        if all(
-            _may_hold(definitions, name, t) and (not exact or _holds(services, name, t, definitions))
-            for t in having
-        ):
+        if info.type in wanted and (include_chains or info.type is not CollectionType.CHAINED):
             found.append(info)
+    if having_types:
+        holdings = _find_holdings(
+            services, definitions, having_types, [info.name for info in found], exact=exact
+        )
+        found = [info for info in found if holdings.get(info.name, _NONE) >= having_types]
     return CollectionQuery(found)
 
 
@@ -146,15 +146,11 @@ def query_dataset_types(
             if collections is None
             else definitions.match_collections(collections)
         )
-        found = [
-            t
-            for t in found
-            if any(
-                _may_hold(definitions, name, t.name)
-                and (not exact or _holds(services, name, t.name, definitions))
-                for name in names
-            )
-        ]
+        holdings = _find_holdings(
+            services, definitions, {_parent(t) for t in found}, list(definitions.flatten(names)), exact=exact
+        )
+        held = _NONE.union(*holdings.values())
+        found = [t for t in found if _parent(t) in held]
     return DatasetTypeQuery(found)
 
 
@@ -170,21 +166,36 @@ def _walk(definitions: Definitions, names: Iterable[CollectionName]) -> Iterator
             todo += reversed(definitions.collections[name].children or ())
 
 
-def _may_hold(definitions: Definitions, name: CollectionName, dataset_type: DatasetTypeName) -> bool:
+def _parent(dataset_type: DatasetType) -> DatasetTypeName:
+    """Name the type that the datasets are of, of which a component is a part."""
+    return dataset_type.name.partition(".")[0]
+
+
+def _find_holdings(
+    services: Services,
+    definitions: Definitions,
+    dataset_types: Set[DatasetTypeName],
+    names: Iterable[CollectionName],
+    *,
+    exact: bool,
+) -> dict[CollectionName, frozenset[DatasetTypeName]]:
+    """Return which of some dataset types collections have, chains what is in them.
+
+    It takes one request of the registry, or none if the summaries are trusted or say that there is nothing.
+    """
+    members = {name: tuple(definitions.flatten([name])) for name in names}
     summaries = definitions.snapshot.summaries
-    return any(dataset_type in summaries.get(member, ((), {}))[0] for member in definitions.flatten([name]))
-
-
-def _holds(
-    services: Services, name: CollectionName, dataset_type: DatasetTypeName, definitions: Definitions
-) -> bool:
-    page = services.registry.execute(
-        QueryDescription(
-            kind="datasets",
-            answer="any",
-            dimensions=definitions.get_dataset_type(dataset_type).dimensions.names,
-            dataset_type=dataset_type,
-            searches=(DatasetSearch(dataset_type=dataset_type, collections=(name,), find_first=False),),
-        )
-    )
-    return bool(page.rows[0][0])
+    held: dict[CollectionName, frozenset[DatasetTypeName]] = {
+        member: summaries[member][0] & dataset_types
+        for each in members.values()
+        for member in each
+        if member in summaries
+    }
+    if exact:
+        pairs = [(name, member) for member, of_member in held.items() for name in of_member]
+        really = services.registry.find_holdings(pairs) if pairs else set()
+        held = {
+            member: frozenset([name for name in of_member if (name, member) in really])
+            for member, of_member in held.items()
+        }
+    return {name: _NONE.union(*(held.get(member, _NONE) for member in of)) for name, of in members.items()}

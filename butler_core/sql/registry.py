@@ -37,6 +37,7 @@ from butler_core.sql.forgetting import Forgetting
 from butler_core.sql.lookups.artifact_records import read_artifact_records
 from butler_core.sql.lookups.dataset_refs import RefFinder
 from butler_core.sql.lookups.expansion import Expander
+from butler_core.sql.lookups.holdings import find_holdings
 from butler_core.sql.outcomes import Outcomes
 from butler_core.sql.queries.planner import execute_query
 from butler_core.sql.versions import check_versions, current_versions, read_meta, write_meta
@@ -142,6 +143,12 @@ class SqlRegistry(Registry):
     def find_datasets(self, uuids: Iterable[UUID]) -> Sequence[DatasetRef]:
         """Return refs of those datasets that exist: two statements and one for each group of dimensions, in one transaction."""
         return self._refs.find(uuids)
+
+    def find_holdings(
+        self, pairs: Iterable[tuple[DatasetTypeName, CollectionName]]
+    ) -> set[tuple[DatasetTypeName, CollectionName]]:
+        """Return those pairs that have a dataset: two statements, and one more for every further 100 groups of dimensions."""
+        return find_holdings(self._context, pairs)
 
     # -- writing
 

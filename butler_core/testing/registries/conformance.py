@@ -18,6 +18,7 @@ from butler_core.testing.registries.datasets import (
 )
 from butler_core.testing.registries.definitions import CollectionTests, DatasetTypeTests, DimensionTests
 from butler_core.testing.registries.finding import FindingTests
+from butler_core.testing.registries.holdings import HoldingTests
 from butler_core.testing.registries.world import RegistryWorld
 
 
@@ -33,6 +34,7 @@ class RegistryConformance(
     BatchTests,
     ExpansionTests,
     FindingTests,
+    HoldingTests,
 ):
     """What every registry must do."""
 
