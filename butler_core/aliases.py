@@ -10,6 +10,7 @@ from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType, StorageClassLike
 from butler_core.models.names import (
+    ArrowReader,
     ArrowTable,
     ArtifactName,
     CollectionDocumentation,
@@ -45,6 +46,7 @@ DatasetTypeLike: TypeAlias = DatasetType | DatasetTypeName
 DimensionData: TypeAlias = DimensionRecord | Mapping[ColumnName, Any]
 
 __all__ = [
+    "ArrowReader",
     "ArrowTable",
     "ArtifactName",
     "CollectionDocumentation",

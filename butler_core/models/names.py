@@ -54,3 +54,5 @@ Progress: TypeAlias = Callable[[str, int, int | None], None]
 """Told the operation, what is done, and the total if known; may be called from any thread."""
 ArrowTable: TypeAlias = Any
 """A ``pyarrow.Table`` (pyarrow is optional)."""
+ArrowReader: TypeAlias = Any
+"""A ``pyarrow.RecordBatchReader`` (pyarrow is optional)."""

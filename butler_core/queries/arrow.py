@@ -1,12 +1,12 @@
-"""Rows made a table of Arrow, column by column."""
+"""Rows made batches of Arrow, column by column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from butler_core.errors import IncompatibleError
-from butler_core.models.names import ArrowTable
+from butler_core.models.names import ArrowReader
 from butler_core.models.timespan import Timespan
 
 
@@ -18,11 +18,29 @@ class Column(NamedTuple):
     """As of a column of a universe."""
 
 
-def make_table(columns: Sequence[Column], pages: Iterable[Sequence[tuple[Any, ...]]]) -> ArrowTable:
-    """Make a `pyarrow.Table` of pages of rows; its schema does not depend on whether there are any.
+def make_reader(columns: Sequence[Column], pages: Iterable[Sequence[tuple[Any, ...]]]) -> ArrowReader:
+    """Make a `pyarrow.RecordBatchReader` of pages of rows, each taken when its batch is read.
 
-    Raises `IncompatibleError` if pyarrow is not installed.
+    Its schema does not depend on whether there are any rows.  Raises `IncompatibleError` if pyarrow is not installed.
     """
+    pa = import_pyarrow()
+    fields = [_field(pa, column) for column in columns]
+    schema = pa.schema(fields)
+
+    def batches() -> Iterator[Any]:
+        for rows in pages:
+            if rows:
+                cells = zip(*rows, strict=True)
+                arrays = [
+                    _array(pa, c.type, f.type, v) for c, f, v in zip(columns, fields, cells, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def import_pyarrow() -> Any:
+    """Return the module; `IncompatibleError` if it is not installed."""
     try:
         import pyarrow as pa
     except ImportError as error:
@@ -30,16 +48,7 @@ def make_table(columns: Sequence[Column], pages: Iterable[Sequence[tuple[Any, ..
             "Tables of Arrow need pyarrow, which is not installed.",
             remedy="pip install 'butler-core[arrow]'",
         ) from error
-    fields = [_field(pa, column) for column in columns]
-    schema = pa.schema(fields)
-    batches = []
-    for rows in pages:
-        if not rows:
-            continue
-        cells = zip(*rows, strict=True)
-        arrays = [_array(pa, c.type, f.type, v) for c, f, v in zip(columns, fields, cells, strict=True)]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema=schema)
+    return pa
 
 
 def _field(pa: Any, column: Column) -> Any:

@@ -15,8 +15,8 @@ from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.bulk import unwatched
 from butler_core.models.data_id import DataId
-from butler_core.models.names import ArrowTable, DataIdValue
-from butler_core.queries.arrow import Column, make_table
+from butler_core.models.names import ArrowReader, ArrowTable, DataIdValue
+from butler_core.queries.arrow import Column, make_reader
 from butler_core.queries.reasons import find_reasons
 from butler_core.queries.services import Services
 from butler_core.queries.specification import Specification, cut
@@ -90,12 +90,19 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
         """Return the statements and the database's plan."""
 
     @abstractmethod
+    def to_arrow_reader(self) -> ArrowReader:
+        """Return a `pyarrow.RecordBatchReader` of what `to_arrow` returns, which fetches a page when its batch is read.
+
+        It holds no more than that page, and can be read once.
+        """
+
     def to_arrow(self) -> ArrowTable:
         """Return all rows as a `pyarrow.Table`; no object of Python is made for a row.
 
         UUIDs are fixed 16 bytes, times TAI nanoseconds as int64, a timespan a struct of two of these (null: open), regions
         encoded bytes.  Statements: as many as an iteration.  Raises `IncompatibleError` if pyarrow is not installed.
         """
+        return self.to_arrow_reader().read_all()
 
     def __enter__(self) -> Self:
         return self
@@ -286,9 +293,9 @@ class Executed(QueryBase[_T_co]):
             return ["The snapshot, or the slice of it, has no rows."]
         return find_reasons(self, self._foreseen())
 
-    def to_arrow(self) -> ArrowTable:
-        """Return all rows as a `pyarrow.Table`: see `QueryBase.to_arrow`."""
-        return make_table(self._columns(), self._fetch(lambda page: page.rows))
+    def to_arrow_reader(self) -> ArrowReader:
+        """Return all rows as a `pyarrow.RecordBatchReader`: see `QueryBase.to_arrow_reader`."""
+        return make_reader(self._columns(), self._fetch(lambda page: page.rows))
 
     # -- what `find_reasons` asks
 

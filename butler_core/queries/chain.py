@@ -13,7 +13,7 @@ from butler_core.expressions.tree import names_in
 from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import DatasetRef
-from butler_core.models.names import ArrowTable, DataIdValue, DatasetTypeName
+from butler_core.models.names import ArrowReader, DataIdValue, DatasetTypeName
 from butler_core.queries.base import QueryAdapter
 from butler_core.queries.datasets import Again, DatasetQueryAdapter
 from butler_core.queries.specification import cut
@@ -152,9 +152,9 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
         reasons = list(dict.fromkeys(chain.from_iterable(found)))
         return reasons or ["There are datasets, but the slice lies behind the last of them."]
 
-    def to_arrow(self) -> ArrowTable:
-        """Return all refs as a `pyarrow.Table`: see `QueryBase.to_arrow`; of one dataset type only, for the columns' sake."""
-        return self._only("be one table").to_arrow()
+    def to_arrow_reader(self) -> ArrowReader:
+        """Return all refs as a `pyarrow.RecordBatchReader`: of one dataset type only, for the columns' sake."""
+        return self._only("be one table").to_arrow_reader()
 
 
 class _Descending:

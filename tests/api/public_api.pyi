@@ -19,6 +19,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from butler_core.aliases import (
+    ArrowReader,
     ArrowTable,
     ArtifactName,
     CollectionDocumentation,
@@ -381,6 +382,7 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
     def explain_no_results(self, *, execute: bool = True) -> list[str]: ...
     def explain(self) -> str: ...
     def to_arrow(self) -> ArrowTable: ...
+    def to_arrow_reader(self) -> ArrowReader: ...
 
 class Query(QueryBase[Mapping[ColumnName, Any]]):
     description: QueryDescription

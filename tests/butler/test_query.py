@@ -29,6 +29,7 @@ from butler_core.errors import (
     IncompatibleError,
     InvalidInputError,
     QueryError,
+    UnavailableError,
 )
 from butler_core.testing.universe import testing_universe
 from tests.butler.conftest import DETECTORS, EXPOSURES, INSTRUMENT, RUN, data_ids, populate
@@ -392,6 +393,34 @@ def test_tables_have_the_same_columns_whether_or_not_there_are_rows(butler: Butl
             Timespan(found["exposure.timespan"]["begin"], found["exposure.timespan"]["end"])
             == row["exposure.timespan"]
         )
+
+
+def test_a_reader_fetches_a_page_when_its_batch_is_read(
+    butler: Butler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = butler.query_data_ids(["exposure", "detector"], instrument=INSTRUMENT)
+    monkeypatch.setattr("butler_core.queries.base._page_size", lambda description: 5)
+    asked = []
+    registry = results._services.registry
+    execute = registry.execute
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        asked.append(options.get("page"))
+        if len(asked) == 3:
+            raise UnavailableError("The database is gone.")
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(registry, "execute", count)
+    reader = results.to_arrow_reader()
+    assert reader.schema == results.sliced(0, 0).to_arrow().schema
+    asked.clear()
+    assert [reader.read_next_batch().num_rows, len(asked)] == [5, 1]
+    assert [reader.read_next_batch().num_rows, len(asked)] == [5, 2]
+    with pytest.raises(UnavailableError, match="gone"):
+        reader.read_next_batch()
+    asked.clear()
+    with pytest.raises(UnavailableError, match="gone"):
+        results.to_arrow()
 
 
 def test_a_table_needs_pyarrow(query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
