@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 
@@ -14,6 +14,7 @@ from butler_core.cli.common import (
     parse_data_id,
     root_argument,
 )
+from butler_core.cli.destination import opened
 from butler_core.cli.local_files import BytesSink
 from butler_core.models.dataset_ref import DatasetRef
 
@@ -31,7 +32,12 @@ from butler_core.models.dataset_ref import DatasetRef
     help="Collections, searched in this order; the first that has the dataset wins.",
 )
 @click.option(
-    "--output", "-o", type=click.File("wb", lazy=True), default="-", metavar="FILE", help="Where to write it."
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False),
+    default="-",
+    metavar="FILE",
+    help="Where to write it; FILE appears when all of it is there.",
 )
 @click.option(
     "--formatter",
@@ -45,7 +51,7 @@ def command(
     dataset_type: str,
     data_id: tuple[str, ...],
     collections: tuple[str, ...],
-    output: BinaryIO,
+    output: str,
     formatter: str | None,
     storage_class: str | None,
 ) -> None:
@@ -59,11 +65,11 @@ def command(
         obj = butler.get(ref, storage_class=storage_class)
         if storage_class is not None:
             ref = ref.with_storage_class(storage_class)
-        to_stdout = output.name in ("-", "<stdout>")
-        data = _encode(obj, ref, formatter, "" if to_stdout else PurePath(output.name).suffix)
-    output.write(data)
-    if to_stdout and output.isatty() and not data.endswith(b"\n"):
-        output.write(b"\n")  # so that the prompt begins a line; in a pipe or file the data stay as they are
+        data = _encode(obj, ref, formatter, "" if output == "-" else PurePath(output).suffix)
+    with opened(output) as to:
+        if to.is_terminal and not data.endswith(b"\n"):
+            data += b"\n"  # so that the prompt begins a line; in a pipe or file the data stay as they are
+        to.binary.write(data)
 
 
 def _encode(obj: Any, ref: DatasetRef, formatter: str | None, ending: str) -> bytes:

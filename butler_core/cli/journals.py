@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from butler_core.cli.common import open_butler, root_argument
+from butler_core.cli.destination import opened
 from butler_core.cli.output import json_option, print_json_array, print_rows
 from butler_core.models.reports import JournalInfo
 from butler_core.writer import find_writer_state
@@ -38,7 +39,10 @@ def command(root: str, as_json: bool) -> None:
     with open_butler(root) as butler:
         journals = butler.journals()
     if as_json:
-        print_json_array({**info.model_dump(mode="json"), "writer_state": _state(info)} for info in journals)
+        with opened(None) as to:
+            print_json_array(
+                ({**info.model_dump(mode="json"), "writer_state": _state(info)} for info in journals), to
+            )
         return
     if journals:
         print_rows(_COLUMNS, map(_row, journals), as_json=False)

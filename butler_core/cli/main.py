@@ -14,6 +14,7 @@ Exit codes, for scripts:
 8   versions do not fit, or a plugin is missing or broken
 9   ``butler verify`` found something that is not mended
 130 interrupted (Ctrl-C)
+141 whoever read the output went away, as ``butler ... | head`` does
 === =======================================================================
 """
 
@@ -21,8 +22,11 @@ from __future__ import annotations
 
 import difflib
 import gc
+import io
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import IO, Any
 
@@ -109,6 +113,16 @@ class _Failure(click.ClickException):
 
 _INTERRUPTED = 130
 """As shells say it: 128 and the number of the signal."""
+_PIPE_CLOSED = 141
+"""So ends what SIGPIPE kills."""
+
+
+def _forget_output() -> None:
+    """Let nothing more be written to a pipe that nobody reads, not even by the interpreter's end."""
+    with suppress(OSError, ValueError, AttributeError):  # it may be no file, or closed
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, sys.stdout.fileno())
+        os.close(descriptor)
 
 
 def _to_failure(error: Exception) -> _Failure:
@@ -148,8 +162,11 @@ def _told_in_our_way(*, with_traceback: bool) -> Iterator[None]:
     """Turn whatever goes wrong into a `_Failure`, which click prints."""
     try:
         yield
-    except (_Failure, click.exceptions.Exit, click.Abort, BrokenPipeError):
+    except (_Failure, click.exceptions.Exit, click.Abort):
         raise  # click itself knows what to do with these
+    except BrokenPipeError as error:
+        _forget_output()
+        raise click.exceptions.Exit(_PIPE_CLOSED) from error
     except click.UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # not in every version of click
             raise
@@ -210,7 +227,10 @@ class _Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb, and say in our own way what went wrong."""
         with _told_in_our_way(with_traceback=bool(ctx.params.get("traceback"))):
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # while what goes wrong can still be told
+            return result
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -223,7 +243,7 @@ def command(traceback: bool) -> None:
     data ID, such as: instrument=HSC visit=903334 detector=16
 
     Exit codes: 1 general, 2 invalid input, 3 not found, 4 conflict, 5 unavailable, 6 forbidden, 7 corrupt, 8 incompatible or
-    plugin, 9 findings of verify, 130 interrupted.
+    plugin, 9 findings of verify, 130 interrupted, 141 output not read.
     """
 
 
@@ -231,4 +251,8 @@ def main() -> None:
     """Run the command line of this process."""
     # Importing makes many objects and no garbage: by default a tenth of the time would go into looking for it.
     gc.set_threshold(20_000, 20, 50)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # None: the caller closed it
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # what the terminal cannot show is no reason to fail
     command(prog_name="butler")

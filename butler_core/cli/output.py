@@ -1,4 +1,4 @@
-"""Tables, CSV and JSON on standard output."""
+"""Results as tables, CSV, JSON and Arrow."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import csv
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from itertools import chain, islice
-from typing import Any, Literal, get_args
+from pathlib import PurePath
+from typing import Any, Literal, NamedTuple, get_args
 
 import click
 
+from butler_core.cli.arrow_files import check_arrow, write_arrow
+from butler_core.cli.destination import Destination, opened
+from butler_core.models.names import ArrowReader
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
-Format = Literal["table", "json", "csv"]
+Format = Literal["table", "json", "csv", "arrow"]
 """What rows can be printed as."""
+
+_ENDINGS: Mapping[str, Format] = {".json": "json", ".csv": "csv", ".arrow": "arrow", ".feather": "arrow"}
 
 _PLAIN_ROWS = 1000
 """Column widths come from this many rows, so that any number of rows can be streamed."""
@@ -25,23 +31,76 @@ _FLOAT_DIGITS = 12
 """What a table shows of a float; JSON has all digits."""
 
 
-def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --format, and --json that says the same briefly; the command gets them as ``output_format``."""
+class Output(NamedTuple):
+    """How results are to be printed, and where."""
+
+    format: Format
+    file: str | None
+    """None: standard output."""
+
+    def print(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        *,
+        arrow: Callable[[], ArrowReader],
+        arrow_columns: Sequence[str] | None = None,
+        objects: Iterable[Mapping[str, Any]] | None = None,
+    ) -> int:
+        """Print rows, and return their number.
+
+        ``objects`` is for JSON what ``rows`` is for all else, ``arrow`` makes the same for Arrow, of which ``arrow_columns`` are
+        printed.
+        """
+        with opened(self.file) as to:
+            if self.format == "arrow":
+                return write_arrow(arrow(), arrow_columns, to)
+            if self.format == "json":
+                if objects is None:
+                    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+                return print_json_array(objects, to)
+            return print_csv(columns, rows, to) if self.format == "csv" else print_table(columns, rows, to)
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --format, --json that says the same briefly, and --output; the command gets them as ``output``."""
 
     @wraps(command)
-    def with_format(*args: Any, format_name: Format | None, as_json: bool, **kwargs: Any) -> Any:
+    def with_output(
+        *args: Any, format_name: Format | None, as_json: bool, file: str | None, **kwargs: Any
+    ) -> Any:
         if as_json and format_name not in (None, "json"):
             raise click.UsageError(f"--json and --format {format_name} contradict each other.")
-        return command(*args, output_format="json" if as_json else format_name or "table", **kwargs)
+        if as_json:
+            format_name = "json"
+        elif format_name is None:
+            format_name = _ENDINGS.get(PurePath(file or "").suffix.lower(), "table")
+        if format_name == "arrow":
+            check_arrow(file)
+        return command(*args, output=Output(format_name, file), **kwargs)
 
-    option = click.option(
-        "--format",
-        "format_name",
-        type=click.Choice(get_args(Format)),
-        default=None,
-        help="For people, or for programs.  [default: table]",
-    )
-    return option(click.option("--json", "as_json", is_flag=True, help="As --format json.")(with_format))
+    result: Callable[..., Any] = with_output
+    for option in (
+        click.option(
+            "--output",
+            "-o",
+            "file",
+            type=click.Path(dir_okay=False),
+            default=None,
+            metavar="FILE",
+            help="Write to FILE, which appears when all of it is there, instead of standard output.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="As --format json."),
+        click.option(
+            "--format",
+            "format_name",
+            type=click.Choice(get_args(Format)),
+            default=None,
+            help="For people, or for programs; else FILE's ending says.  [default: table]",
+        ),
+    ):
+        result = option(result)
+    return result
 
 
 def to_json(value: Any) -> str:
@@ -50,33 +109,32 @@ def to_json(value: Any) -> str:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> int:
+    """Print rows on standard output, as JSON or as a table; return their number."""
+    with opened(None) as to:
+        if as_json:
+            return print_json_array((dict(zip(columns, row, strict=True)) for row in rows), to)
+        return print_table(columns, rows, to)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: Destination) -> int:
     """Print a table and return its number of rows.
 
-    JSON is an array of objects.  On a terminal up to a thousand rows come in a frame or, if that would be too wide, as
-    blocks of a line for each column.  All else is plain text in columns.  Everything but frame and blocks streams.
+    On a terminal up to a thousand rows come in a frame or, if that would be too wide, as blocks of a line for each column.
+    All else is plain text in columns.  Everything but frame and blocks streams.
     """
-    if as_json:
-        return print_json_array(dict(zip(columns, row, strict=True)) for row in rows)
     iterator = iter(rows)
     first = list(islice(iterator, _PLAIN_ROWS))
     following = next(iterator, None)
     numeric = [_is_numeric(row[index] for row in first) for index in range(len(columns))]
     cells = [[_cell(value) for value in row] for row in first]
-    if following is None and _is_terminal():
-        _print_for_people(columns, cells, numeric)
+    if following is None and to.is_terminal:
+        _print_for_people(columns, cells, numeric, to)
         return len(cells)
     rest = iterator if following is None else chain([following], iterator)
-    return _print_plain(columns, cells, ([_cell(value) for value in row] for row in rest), numeric)
+    return _print_plain(columns, cells, ([_cell(value) for value in row] for row in rest), numeric, to)
 
 
-def print_results(columns: Sequence[str], rows: Iterable[Sequence[Any]], output_format: Format) -> int:
-    """Print rows in a format, and return their number."""
-    if output_format == "csv":
-        return print_csv(columns, rows)
-    return print_rows(columns, rows, as_json=output_format == "json")
-
-
-def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], to: Destination) -> int:
     """Print comma-separated values with a header while they come; return the number of rows.
 
     Missing values are empty; several values in one are separated by commas, within quotes.
@@ -86,19 +144,19 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     count = 0
     for count, row in enumerate(chain([columns], rows)):  # noqa: B007 - it is returned
         writer.writerow(map(_csv_cell, row))
-        click.echo(line.getvalue(), nl=False)
+        to.write(line.getvalue())
         line.seek(0)
         line.truncate()
     return count
 
 
-def print_json_array(objects: Iterable[Any]) -> int:
+def print_json_array(objects: Iterable[Any], to: Destination) -> int:
     """Print an array, one element a line, while they come; return their number."""
     count = 0
     for item in objects:
-        click.echo(f"{',' if count else '['}\n{to_json(item)}", nl=False)
+        to.write(f"{',' if count else '['}\n{to_json(item)}")
         count += 1
-    click.echo("\n]" if count else "[]")
+    to.write("\n]\n" if count else "[]\n")
     return count
 
 
@@ -111,10 +169,6 @@ def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
     width = max(map(len, shown), default=0)
     for name, text in shown.items():
         click.echo(f"{name:<{width}}  {text or '-'}")
-
-
-def _is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()  # None: the caller closed it
 
 
 def _is_numeric(values: Iterable[Any]) -> bool:
@@ -148,18 +202,21 @@ def _print_plain(
     first: list[list[str]],
     rest: Iterable[list[str]],
     numeric: Sequence[bool],
+    to: Destination,
 ) -> int:
     widths = [max(len(cell) for cell in cells) for cells in zip(columns, *first, strict=True)]
     formats = [f"{'>' if right else '<'}{width}" for right, width in zip(numeric, widths, strict=True)]
     count = 0
     for number, row in enumerate(chain([list(columns)], first, rest)):
         cells = [format(cell, how) for cell, how in zip(row, formats, strict=True)]
-        click.echo("  ".join(cells).rstrip())
+        to.write("  ".join(cells).rstrip() + "\n")
         count = number
     return count
 
 
-def _print_for_people(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+def _print_for_people(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], to: Destination
+) -> None:
     longest, whole = [], []
     for cells in zip(columns, *rows, strict=True):
         longest.append(max(len(word) for cell in cells for word in cell.split(" ")))
@@ -169,9 +226,9 @@ def _print_for_people(columns: Sequence[str], rows: Sequence[Sequence[str]], num
     if sum(longest) + 3 * len(columns) + 1 <= space:
         _print_framed(columns, rows, numeric, longest)
     elif not rows or sum(whole) + 2 * (len(columns) - 1) <= space:
-        _print_plain(columns, list(map(list, rows)), [], numeric)
+        _print_plain(columns, list(map(list, rows)), [], numeric, to)
     else:
-        _print_blocks(columns, rows)
+        _print_blocks(columns, rows, to)
 
 
 def _print_framed(
@@ -193,12 +250,12 @@ def _print_framed(
     Console().print(table)
 
 
-def _print_blocks(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print_blocks(columns: Sequence[str], rows: Iterable[Sequence[str]], to: Destination) -> None:
     """Print each row as a block, so that no value is cut into pieces that nobody can read or copy."""
     width = max(map(len, columns))
     for number, row in enumerate(rows):
         if number:
-            click.echo()
+            to.write("\n")
         for name, cell in zip(columns, row, strict=True):
             if cell:
-                click.echo(f"{name:<{width}}  {cell}")
+                to.write(f"{name:<{width}}  {cell}\n")

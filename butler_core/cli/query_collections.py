@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import click
 
-from butler_core.cli.common import limit_option, open_butler, root_argument, split_names
-from butler_core.cli.output import Format, format_options, print_results
-from butler_core.cli.querying import offset_option
-from butler_core.cli.results import say_if_no_match
+from butler_core.cli.arrow_files import CellType
+from butler_core.cli.common import open_butler, root_argument, split_names
+from butler_core.cli.definition_rows import Listing, listing_options
 from butler_core.models.collection import CollectionType
+
+_COLUMNS: list[tuple[str, CellType]] = [
+    ("name", "string"),
+    ("type", "string"),
+    ("children", "strings"),
+    ("doc", "string"),
+]
 
 
 @click.command("query-collections")
@@ -27,18 +31,14 @@ from butler_core.models.collection import CollectionType
 @click.option(
     "--having", multiple=True, metavar="TYPE,TYPE", help="Only those with datasets of each of these types."
 )
-@limit_option
-@offset_option
-@format_options
+@listing_options
 def command(
     root: str,
     pattern: tuple[str, ...],
     types: tuple[str, ...],
     flatten: bool,
     having: tuple[str, ...],
-    limit: int | None,
-    offset: int,
-    output_format: Format,
+    listing: Listing,
 ) -> None:
     """List collections by name or glob; without one, all.
 
@@ -51,9 +51,8 @@ def command(
             flatten_chains=flatten,
             having_datasets=split_names(having),
         )
-        rows = [
-            (info.name, info.type.value, None if info.children is None else list(info.children), info.doc)
-            for info in islice(results.details(), offset, None if limit is None else offset + limit)
-        ]
-    print_results(["name", "type", "children", "doc"], rows, output_format)
-    say_if_no_match(len(results), "collection")
+    rows = [
+        (info.name, info.type.value, None if info.children is None else list(info.children), info.doc)
+        for info in results.details()
+    ]
+    listing.show(_COLUMNS, rows, "collection")

@@ -28,11 +28,8 @@ def command(root: str, dimensions: str, data_id: tuple[str, ...], wanted: Wanted
             names, where=wanted.where, data_id=parse_data_id(butler.dimensions, data_id)
         )
         results = wanted.choose(results)
-        columns = [*results.dimensions.required]
-        implied = [name for name in names if name not in columns]
-        if implied:  # asked for by name, so it is to be shown
-            columns += implied
-            results = results.expanded()
+        columns = list(results.dimensions.required)
+        columns += [name for name in names if name not in columns]  # implied ones that were asked for by name
         rows = ([found[name] for name in columns] for found in results)
         objects = ({name: found[name] for name in columns} for found in results)
-        wanted.show(results, columns, rows, objects)
+        wanted.show(results, columns, rows, objects, arrow_columns=columns)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
 from butler_core.butler import Butler
+from butler_core.cli.arrow_files import CellType, make_reader
 from butler_core.cli.common import (
     collections_option,
     data_id_arguments,
@@ -20,6 +22,10 @@ from butler_core.cli.common import (
 from butler_core.cli.querying import Wanted, query_options
 from butler_core.client_cache import is_glob
 from butler_core.models.dataset_ref import DatasetRef
+
+_COLUMNS = ("type", "run", "data ID", "uuid")
+"""Of datasets of several types."""
+_CELL_TYPES: tuple[CellType, ...] = ("string", "string", "string", "uuid")
 
 
 @click.command("query-datasets")
@@ -59,7 +65,12 @@ def command(
         )
         results = wanted.choose(results)
         columns, to_row = _table(butler, names)
-        wanted.show(results, columns, map(to_row, results), map(_describe, results))
+        rows = map(to_row, results)
+        if _is_one_type(names):
+            wanted.show(results, columns, rows, map(_describe, results), arrow_columns=columns)
+        else:
+            arrow = partial(make_reader, list(zip(_COLUMNS, _CELL_TYPES, strict=True)), rows)
+            wanted.show(results, columns, rows, map(_describe, results), arrow=arrow)
 
 
 def _describe(ref: DatasetRef) -> dict[str, Any]:
@@ -71,15 +82,19 @@ def _describe(ref: DatasetRef) -> dict[str, Any]:
     }
 
 
+def _is_one_type(names: list[str]) -> bool:
+    return len(names) == 1 and not is_glob(names[0])
+
+
 def _table(butler: Butler, names: list[str]) -> tuple[list[str], Callable[[DatasetRef], list[Any]]]:
     """Give each dimension a column if all refs are of one type, else write data IDs as one."""
-    if len(names) == 1 and not is_glob(names[0]):
+    if _is_one_type(names):
         dimensions = butler.get_dataset_type(names[0]).dimensions.required
         return (
             ["run", *dimensions, "uuid"],
             lambda ref: [ref.run, *(ref.data_id[name] for name in dimensions), ref.uuid],
         )
     return (
-        ["type", "run", "data ID", "uuid"],
+        list(_COLUMNS),
         lambda ref: [ref.dataset_type.name, ref.run, format_data_id(ref.data_id), ref.uuid],
     )

@@ -23,8 +23,8 @@ from butler_core.models.timespan import Timespan
 def command(root: str, element: str, data_id: tuple[str, ...], wanted: Wanted) -> None:
     """Show the rows of ELEMENT: a dimension such as visit, or a table that joins dimensions.
 
-    KEY=VALUE fixes values of dimensions.  Tables and CSV have times in TAI; JSON has them in TAI nanoseconds since 1970; JSON and
-    CSV have regions in hexadecimal, and can be read by `butler insert-dimension-records`.
+    KEY=VALUE fixes values of dimensions.  Tables and CSV have times in TAI; JSON and Arrow have them in TAI nanoseconds since
+    1970; JSON and CSV have regions in hexadecimal, and can be read by `butler insert-dimension-records`.
 
     Example: butler query-dimension-records repo visit instrument=HSC --order-by -visit --limit 3
     """
@@ -34,7 +34,7 @@ def command(root: str, element: str, data_id: tuple[str, ...], wanted: Wanted) -
         )
         results = wanted.choose(results)
         columns = record_shape(butler.dimensions, element).columns
-        is_csv = wanted.format == "csv"
+        is_csv = wanted.output.format == "csv"
         show = to_text if is_csv else _shown
         rows = (
             [show(column.type, value) for column, value in zip(columns, record.values, strict=True)]

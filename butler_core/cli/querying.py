@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import click
 
 from butler_core.cli.common import limit_option, order_option, split_names, where_option
-from butler_core.cli.output import Format, format_options, print_csv, print_json_array, print_rows
+from butler_core.cli.destination import opened
+from butler_core.cli.output import Output, output_options
 from butler_core.cli.results import Explains, explain_if_empty
+from butler_core.models.names import ArrowReader
 
 Command = Callable[..., Any]
 
@@ -36,6 +38,9 @@ class Results(Explains, Protocol):
     def explain(self) -> str:
         """Return the statements and the database's plan."""
 
+    def to_arrow_reader(self) -> ArrowReader:
+        """Return it as batches of Arrow."""
+
 
 _R = TypeVar("_R", bound=Results)
 
@@ -48,7 +53,7 @@ class Wanted(NamedTuple):
     limit: int | None
     offset: int
     explain: bool
-    format: Format
+    output: Output
 
     def choose(self, results: _R) -> _R:
         """Put results into the order that is wanted, and return the part that is wanted."""
@@ -62,18 +67,18 @@ class Wanted(NamedTuple):
         columns: Sequence[str],
         rows: Iterable[Sequence[Any]],
         objects: Iterable[Mapping[str, Any]],
+        *,
+        arrow: Callable[[], ArrowReader] | None = None,
+        arrow_columns: Sequence[str] | None = None,
     ) -> None:
-        """Print results, or what explains them: ``objects`` is for JSON what ``rows`` is for all else."""
+        """Print results, or what explains them: see `Output.print`."""
         if self.explain:
-            click.echo(results.explain())
+            with opened(self.output.file) as to:
+                to.write(f"{results.explain()}\n")
             explain_if_empty(0, results, self.limit)
             return
-        if self.format == "json":
-            count = print_json_array(objects)
-        elif self.format == "csv":
-            count = print_csv(columns, rows)
-        else:
-            count = print_rows(columns, rows, as_json=False)
+        arrow = arrow or results.to_arrow_reader
+        count = self.output.print(columns, rows, arrow=arrow, arrow_columns=arrow_columns, objects=objects)
         explain_if_empty(count, results, self.limit)
 
 
@@ -88,13 +93,13 @@ def query_options(command: Command) -> Command:
         limit: int | None,
         offset: int,
         explain: bool,
-        output_format: Format,
+        output: Output,
         **kwargs: Any,
     ) -> Any:
-        wanted = Wanted(where, order_by, limit, offset, explain, output_format)
+        wanted = Wanted(where, order_by, limit, offset, explain, output)
         return command(*args, wanted=wanted, **kwargs)
 
     result: Command = with_wanted
-    for option in (format_options, explain_option, offset_option, limit_option, order_option, where_option):
+    for option in (output_options, explain_option, offset_option, limit_option, order_option, where_option):
         result = option(result)
     return result

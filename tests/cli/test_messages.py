@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from butler_core import errors
-from butler_core.cli import output
+from butler_core.cli import destination
 from butler_core.cli.main import command
 from butler_core.cli.output import print_facts, print_rows
 from butler_core.cli.remedies import for_command_line
@@ -145,7 +145,7 @@ def test_numbers_stand_at_the_right_and_floats_without_noise(capsys):
 
 @pytest.mark.parametrize(("width", "looks"), [(80, "frame"), (23, "plain"), (22, "blocks")])
 def test_a_terminal_gets_what_fits(monkeypatch, capsys, width, looks):
-    monkeypatch.setattr(output, "_is_terminal", lambda: True)
+    monkeypatch.setattr(destination, "is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
     rows = [("a/long/name", 1, ""), ("[b]", 22, "why")]
