@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Self
-from uuid import UUID
+from typing import Self
 
 from butler_core.client_cache import Definitions
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import InvalidInputError
-from butler_core.expressions.query import QueryDescription, Upload
-from butler_core.expressions.where import OrderBy, Where
+from butler_core.expressions.query import QueryDescription
 from butler_core.models.columns import ColumnInfo
-from butler_core.models.data_id import DataId
-from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
     CollectionPattern,
     ColumnName,
-    DataIdValue,
     DatasetTypeName,
     DimensionElementName,
     DimensionName,
 )
-from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.universe import DimensionGroup
 from butler_core.queries.arrow import Column
-from butler_core.queries.available import available_columns, element_columns, record_columns
-from butler_core.queries.base import Executed, Held
+from butler_core.queries.available import available_columns
+from butler_core.queries.base import Held
+from butler_core.queries.building import Building
 from butler_core.queries.chain import DatasetQueryChain
 from butler_core.queries.collections import (
     CollectionQuery,
@@ -42,13 +37,13 @@ from butler_core.queries.materializing import materialize
 from butler_core.queries.projection import Projection
 from butler_core.queries.reading import specification_of
 from butler_core.queries.records import DimensionRecordQueryAdapter
+from butler_core.queries.row_columns import row_columns
 from butler_core.queries.rows import Row, RowShape
 from butler_core.queries.services import Services
 from butler_core.queries.specification import Search, Specification
-from butler_core.resolution import Resolver
 
 
-class Query(Executed[Mapping[ColumnName, Any]]):
+class Query(Building):
     """A re-usable description of a search; every method that changes it returns a new one.
 
     Iterating gives rows: mappings from column name to value.  A row has the values of the query's dimensions, and those fields
@@ -102,15 +97,6 @@ class Query(Executed[Mapping[ColumnName, Any]]):
             held.offset, None if held.limit is None else held.offset + held.limit
         )
 
-    def _joinable(self) -> Specification:
-        asked = self._asked()
-        if asked.limit or asked.offset:  # nothing stays nothing, whatever is joined
-            raise InvalidInputError(
-                "A slice cannot be joined with more: its rows would be others.",
-                remedy="Join first and slice last, or go on with materialized().",
-            )
-        return asked
-
     # -- what it is
 
     @property
@@ -124,10 +110,6 @@ class Query(Executed[Mapping[ColumnName, Any]]):
         if self._projection.dimensions is None:
             return self._joined
         return self._services.universe.conform(self._projection.dimensions)
-
-    @property
-    def _joined(self) -> DimensionGroup:
-        return self._specification.group(self._services.universe)
 
     @property
     def has_dimension_record_columns(self) -> bool | DimensionElementName:
@@ -148,142 +130,6 @@ class Query(Executed[Mapping[ColumnName, Any]]):
     def available_columns(self) -> Sequence[ColumnInfo]:
         """Return what `where`, `sorted` and `projected` may name here."""
         return list(available_columns(self._specification, self._joined, self._services.record_tables))
-
-    # -- joining
-
-    def join_datasets(
-        self,
-        dataset_type: DatasetType | DatasetTypeName,
-        collections: CollectionPattern = None,
-        *,
-        find_first: bool = True,
-        columns: Iterable[ColumnName] = ("uuid", "run"),
-        temporal_join: OverlapJoinPolicy | DimensionElementName = OverlapJoinPolicy.FINE,
-    ) -> Query:
-        """Join a search for datasets.
-
-        Parameters
-        ----------
-        dataset_type
-            A registered type.
-        collections
-            Names in search order; None: the butler's defaults.  Globs and ``...`` only with ``find_first=False``.
-        find_first
-            Keep, for each data ID, the dataset of the earliest collection that has one.
-        columns
-            Fields that rows get, by their bare names; none makes the search a mere constraint.
-        temporal_join
-            Whose timespan validity in CALIBRATION collections must overlap: an element, or which of the query's.
-
-        Raises `InvalidInputError` if another search for the same type was joined before.
-        """
-        (registered,) = match_types(self._services, dataset_type)
-        if find_first and collections is not None:
-            refuse_globs(collections)
-        search = Search(registered, collections, find_first, tuple(columns), temporal_join)
-        return self._but(self._joinable().with_search(search))
-
-    def join_dimensions(
-        self,
-        dimensions: Iterable[DimensionName],
-        spatial_joins: Iterable[tuple[DimensionElementName, DimensionElementName]] = (),
-        temporal_joins: Iterable[tuple[DimensionElementName | DatasetTypeName, DimensionElementName]] = (),
-        overlap_policy: OverlapJoinPolicy = OverlapJoinPolicy.FINE,
-    ) -> Query:
-        """Join the tables of dimensions.
-
-        Parameters
-        ----------
-        dimensions
-            Names.
-        spatial_joins, temporal_joins
-            Pairs of elements whose regions or timespans must overlap: the first is in the query already, the second comes
-            with ``dimensions``.
-        overlap_policy
-            Which such joins are made besides, where the query needs them.
-        """
-        asked = self._joinable()
-        group = self._services.universe.conform(dimensions)
-        return self._but(
-            replace(
-                asked.with_dimensions(group.names),
-                spatial_joins=(*asked.spatial_joins, *spatial_joins),
-                temporal_joins=(*asked.temporal_joins, *temporal_joins),
-                overlap_policy=overlap_policy,
-            )
-        )
-
-    def join_external_data_ids(
-        self, dimensions: DimensionGroup | Iterable[DimensionName], data_ids: Iterable[DataId]
-    ) -> Query:
-        """Keep only these data IDs; they go along with each question.  Makes no spatial or temporal join.
-
-        Keys other than those of dimensions are looked up at once: one query for each dimension that they name and each set
-        of them.
-        """
-        universe = self._services.universe
-        group = dimensions if isinstance(dimensions, DimensionGroup) else universe.conform(dimensions)
-        services = self._services
-        resolver = Resolver(services.registry, services.cache, universe, services.defaults)
-        values = dict.fromkeys(found.required_values for found in resolver.data_ids(group, data_ids))
-        if not group:  # the empty data ID says nothing, unless it is missing
-            return self if values else self.sliced(0, 0)
-        upload = Upload(dimensions=group.required, data_ids=tuple(values))
-        asked = self._joinable()
-        return self._but(replace(asked, uploads=(*asked.uploads, upload)))
-
-    def join_external_uuids(
-        self, dataset_type: DatasetType | DatasetTypeName, uuids: Iterable[UUID]
-    ) -> Query:
-        """Keep only these datasets of a type that was joined before; they go along with each question."""
-        name = self._name_of_joined(dataset_type)
-        rows = tuple((uuid,) for uuid in dict.fromkeys(uuids))
-        asked = self._joinable()
-        upload = Upload(dataset_types=(name,), uuids=rows)
-        return self._but(replace(asked, uploads=(*asked.uploads, upload)))
-
-    def _name_of_joined(self, dataset_type: DatasetType | DatasetTypeName) -> DatasetTypeName:
-        name = dataset_type if isinstance(dataset_type, str) else dataset_type.name
-        if self._specification.search_of(name) is None:
-            joined = [search.dataset_type.name for search in self._specification.searches]
-            raise InvalidInputError(
-                f"No search for {name!r} was joined{': only ' + ', '.join(joined) if joined else ''}.",
-                remedy=f"Join it first: query.join_datasets({name!r}, collections).",
-            )
-        return name
-
-    # -- constraining
-
-    def where(
-        self,
-        expression: Where = "",
-        data_id: DataId | None = None,
-        uuid: tuple[DatasetType | DatasetTypeName, UUID] | None = None,
-        bind: Mapping[str, Any] | None = None,
-        **kwargs: DataIdValue,
-    ) -> Query:
-        """Return the rows for which this holds too, besides earlier conditions.
-
-        Parameters
-        ----------
-        expression
-            A condition in the where language, or an expression of `butler_core.columns`.
-        data_id, **kwargs
-            Values that are fixed; keywords win.  Keys other than dimensions are conditions, so nothing is looked up.
-        uuid
-            A dataset type that was joined, and its only dataset.
-        bind
-            Values of ``:name`` in ``expression``.
-
-        Raises `QueryError`, which shows the place in the text and the names that would do.
-        """
-        query = self if uuid is None else self.join_external_uuids(uuid[0], [uuid[1]])
-        universe = self._services.universe
-        return query._but(query._asked().with_condition(universe, expression, data_id, bind, kwargs))
-
-    def sorted(self, order_by: OrderBy) -> Self:
-        """Return the same rows in this order: see `QueryBase.sorted`."""
-        return self._but(self._asked().sorted(order_by))
 
     # -- what rows have
 
@@ -353,26 +199,8 @@ class Query(Executed[Mapping[ColumnName, Any]]):
         return [known.get(name) or ColumnInfo(name, "string") for name in self._names()]
 
     def _names(self) -> list[ColumnName]:
-        group, projection = self.dimensions, self._projection
-        names = [*group.required, *group.implied]
-        names += self._fields() if projection.columns is None else projection.columns
-        for element in projection.elements:
-            names += [
-                info.name for info in element_columns(self._joined, element) if info.name.count(".") < 2
-            ]
-        for name in projection.records:
-            search = self._specification.search_of(name)
-            if search is not None:
-                names += [info.name for info in record_columns(search, self._services.record_tables)]
-        return list(dict.fromkeys(names))
-
-    def _fields(self) -> list[ColumnName]:
-        return [
-            f"{search.dataset_type.name}.{column}"
-            for search in self._specification.searches
-            if search.dataset_type.dimensions <= self.dimensions
-            for column in search.columns
-        ]
+        tables = self._services.record_tables
+        return row_columns(self._specification, self._projection, self._joined, self.dimensions, tables)
 
     # -- asking
 
