@@ -51,6 +51,7 @@ _NAMES_BY_MODULE: dict[str, tuple[str, ...]] = {
         "JournalInfo",
         "RecoveryReport",
         "RepositoryInfo",
+        "SetAside",
         "TransferReport",
         "VerificationFinding",
         "VerificationReport",

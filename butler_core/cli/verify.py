@@ -11,7 +11,7 @@ import click
 from butler_core.cli.common import collections_option, open_butler, root_argument, split_names
 from butler_core.cli.output import json_option, print_facts, print_rows
 from butler_core.cli.progress import shown_progress
-from butler_core.models.reports import VerificationFinding, VerificationReport
+from butler_core.models.reports import SetAside, VerificationFinding, VerificationReport
 from butler_core.verification.asking import Gathering
 
 FOUND = 9
@@ -96,12 +96,19 @@ def _show(report: VerificationReport, *, as_json: bool) -> None:
             click.echo()
         facts: dict[str, Any] = {"checked": report.checked, "bytes": report.checked_bytes}
         facts.update(Counter(str(finding.kind) for finding in report.findings))
+        if report.set_aside:
+            facts["set aside"] = "; ".join(map(_describe, report.set_aside))
         print_facts(facts, as_json=False)
     kinds = [finding.kind for finding in report.findings if not finding.repaired]
     for remedy in dict.fromkeys(_REMEDIES[kind] for kind in kinds):
         click.echo(f"remedy: {remedy}", err=True)
     if report.resume:
         click.echo(f"This is not all: go on with --resume {report.resume}", err=True)
+
+
+def _describe(aside: SetAside) -> str:
+    since = "" if aside.oldest is None else f", the oldest of {aside.oldest:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{aside.artifacts} in datastore {aside.datastore!r}, {aside.size_bytes} bytes{since}"
 
 
 def _row(finding: VerificationFinding) -> list[Any]:

@@ -203,14 +203,19 @@ class Datastore(ABC):
 
     @abstractmethod
     def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
-        """Move artifacts, by name and, if given, identity, out of the way: nothing lists or reads them, and nothing is lost.
+        """Move artifacts, by name and, if given, identity, out of the way: nothing reads them, and nothing is lost.
 
-        They keep their names, by which `bring_back` finds them.  Absent ones are fine; return what was moved, durably.
+        They keep their names, by which `bring_back` finds them, and `stat_set_aside` alone lists them.  Absent ones
+        are fine; return what was moved, durably.
         """
 
     @abstractmethod
     def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
         """Move what was set aside back to its place, if that is free; return what was moved.  Durable on return."""
+
+    @abstractmethod
+    def stat_set_aside(self) -> Iterator[ArtifactStat]:
+        """Describe what was set aside and not brought back, in the order of its names by code points."""
 
     @abstractmethod
     def export(

@@ -321,6 +321,10 @@ class FileDatastore(Datastore):
         """Move what was set aside back: see `Datastore.bring_back`."""
         return self._store.bring_back(artifacts)
 
+    def stat_set_aside(self) -> Iterator[ArtifactStat]:
+        """Describe what was set aside: see `Datastore.stat_set_aside`."""
+        return self._store.stat_set_aside()
+
     def export(
         self,
         refs: Iterable[DatasetRef],

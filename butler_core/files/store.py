@@ -111,6 +111,10 @@ class ArtifactStore(ABC):
         """Move what was set aside back: see `butler_core.contracts.datastore.Datastore.bring_back`."""
 
     @abstractmethod
+    def stat_set_aside(self) -> Iterator[ArtifactStat]:
+        """Describe what was set aside: see `butler_core.contracts.datastore.Datastore.stat_set_aside`."""
+
+    @abstractmethod
     def uri(self, artifact: ArtifactName) -> Uri:
         """Return an artifact's absolute URI."""
 

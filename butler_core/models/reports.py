@@ -83,6 +83,18 @@ class VerificationFinding(BaseModel):
     repaired: bool
 
 
+class SetAside(BaseModel):
+    """What a datastore holds of all that was ever set aside, and neither brought back nor deleted by hand."""
+
+    model_config = FROZEN
+
+    datastore: DatastoreId
+    artifacts: int
+    size_bytes: int
+    oldest: datetime | None
+    """When the oldest of it was written (UTC); None where that is not known."""
+
+
 class VerificationReport(BaseModel):
     """What a verification found."""
 
@@ -95,6 +107,8 @@ class VerificationReport(BaseModel):
     """How long they are."""
     resume: str | None
     """Token to go on with; None when done."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Of each datastore that has any, at the verification's begin; after a repair, as it left them."""
 
 
 class RepositoryInfo(BaseModel):

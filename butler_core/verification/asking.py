@@ -8,7 +8,7 @@ from types import EllipsisType
 from butler_core.client_cache import Definitions
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionName, CollectionPattern
-from butler_core.models.reports import VerificationFinding, VerificationReport
+from butler_core.models.reports import SetAside, VerificationFinding, VerificationReport
 from butler_core.verification.pairs import Scope
 
 MAX_FINDINGS = 10_000
@@ -40,6 +40,7 @@ class Gathering:
         self._checked = 0
         self._checked_bytes = 0
         self._resume: str | None = None
+        self._set_aside: tuple[SetAside, ...] = ()
 
     def take(self, parts: Iterable[VerificationReport]) -> VerificationReport:
         """Take in parts while there is room, and return all that was taken in."""
@@ -48,6 +49,7 @@ class Gathering:
             self._checked += part.checked
             self._checked_bytes += part.checked_bytes
             self._resume = part.resume
+            self._set_aside = part.set_aside or self._set_aside
             if len(self._findings) >= MAX_FINDINGS and part.resume is not None:
                 break
         return self.report()
@@ -59,4 +61,5 @@ class Gathering:
             checked=self._checked,
             checked_bytes=self._checked_bytes,
             resume=self._resume,
+            set_aside=self._set_aside,
         )

@@ -20,6 +20,7 @@ from butler_core.models.reports import VerificationFinding, VerificationReport
 from butler_core.recovery import recover
 from butler_core.transactions import Transactions, is_ours
 from butler_core.verification.confirming import confirm_unknown, find_recorded
+from butler_core.verification.counting import count_set_aside
 from butler_core.verification.looking import look_at
 from butler_core.verification.pairs import Scope, read_recorded
 
@@ -64,7 +65,9 @@ class Mender:
         findings = [
             _answer(finding, answers.get((finding.kind, finding.artifact))) for finding in report.findings
         ]
-        return report.model_copy(update={"findings": tuple(findings)})
+        return report.model_copy(
+            update={"findings": tuple(findings), "set_aside": count_set_aside(self._datastore)}
+        )
 
     # -- what is missing
 

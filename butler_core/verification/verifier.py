@@ -21,6 +21,7 @@ from butler_core.models.names import ArtifactName, Progress
 from butler_core.models.reports import VerificationFinding, VerificationReport
 from butler_core.recovery import recover
 from butler_core.verification.confirming import confirm_unknown, find_recorded
+from butler_core.verification.counting import count_set_aside
 from butler_core.verification.looking import look
 from butler_core.verification.pairs import Pair, Scope, is_sampled, pair, read_recorded
 
@@ -85,8 +86,10 @@ class Verifier:
         """Yield reports of one part after another; the last has no token to go on with."""
         after = self._read_token(resume) if resume else ""
         try:
-            if not resume:
-                yield self._report(self._check_journals(), (), None)
+            findings = () if resume else self._check_journals()
+            yield self._report(findings, (), resume).model_copy(
+                update={"set_aside": count_set_aside(self._datastore)}
+            )
             pairs, checked = self._pairs(after), 0
             while chunk := list(islice(pairs, PAGE)):
                 sampled = [each for each in chunk if is_sampled(each, self._options.sample)]

@@ -553,11 +553,18 @@ class VerificationFinding(BaseModel):
     detail: str
     repaired: bool
 
+class SetAside(BaseModel):
+    datastore: DatastoreId
+    artifacts: int
+    size_bytes: int
+    oldest: datetime | None
+
 class VerificationReport(BaseModel):
     findings: tuple[VerificationFinding, ...]
     checked: int
     checked_bytes: int
     resume: str | None
+    set_aside: tuple[SetAside, ...] = ()
 
 class RepositoryInfo(BaseModel):
     repository_id: UUID

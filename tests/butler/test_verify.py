@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from butler_core import Butler, DatasetRef, FileDataset, SetEditMode, VerificationReport
+from butler_core import Butler, DatasetRef, FileDataset, SetAside, SetEditMode, VerificationReport
 from butler_core.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from butler_core.models.collection import CollectionType
 from butler_core.testing.universe import testing_universe
@@ -230,6 +231,31 @@ def test_what_is_unknown_is_set_aside_and_not_lost(
     assert lost_under(root) == [ORPHAN]
     assert (root / "data/.butler/lost" / ORPHAN).read_text() == "precious"
     assert butler.verify().findings == ()
+
+
+def test_a_report_says_what_lies_aside(butler: Butler, root: Path, stored: list[DatasetRef]) -> None:
+    assert butler.verify(repair=True).set_aside == ()
+    for n, (name, content) in enumerate({ORPHAN: "precious", f"z{ORPHAN}": "more"}.items()):
+        os.utime(add(root, name, content), (86400 * (n + 1),) * 2)
+    assert butler.verify().set_aside == ()
+    aside = SetAside(
+        datastore=butler._datastore.bridge.datastore_id,
+        artifacts=2,
+        size_bytes=len("precious") + len("more"),
+        oldest=datetime(1970, 1, 2, tzinfo=UTC),
+    )
+    assert butler.verify(repair=True).set_aside == (aside,)
+    assert butler.verify("*", ["summary"], sample=0.1).set_aside == (aside,)
+    shutil.rmtree(root / "data/.butler/lost")
+    assert butler.verify().set_aside == ()
+
+
+def test_what_was_brought_back_lies_aside_no_more(
+    butler: Butler, root: Path, stored: list[DatasetRef]
+) -> None:
+    butler._datastore.set_aside([(artifact_of(butler, stored[0]), None)])
+    assert [each.artifacts for each in butler.verify().set_aside] == [1]
+    assert butler.verify(repair=True).set_aside == ()
 
 
 def test_names_that_no_butler_gives_are_left_alone(butler: Butler, root: Path) -> None:

@@ -463,10 +463,16 @@ def test_verify_finds_and_mends(tmp_path, summary):
     shown = run("verify", summary, code=9)
     assert "unknown" in shown.stdout
     assert "--repair" in shown.stderr
-    assert run("verify", summary, "-c", "u/me/a", "-d", "summary").stdout
+    assert "set aside" not in run("verify", summary, "-c", "u/me/a", "-d", "summary").stdout
     mended = json.loads(run("verify", summary, "--repair", "--json").stdout)
     assert [finding["repaired"] for finding in mended["findings"]] == [True]
     assert not orphan.exists()
+    (aside,) = mended["set_aside"]
+    assert (aside["artifacts"], aside["size_bytes"]) == (1, 2)
+    aside_line = (
+        f"set aside  1 in datastore '{aside['datastore']}', 2 bytes, the oldest of {aside['oldest'][:10]}"
+    )
+    assert aside_line in run("verify", summary).stdout
     artifact.write_text("[]")
     assert "bytes, but" in run("verify", summary, "--repair", code=9).stdout
     assert "unstore" in run("verify", summary, "--sample", "1", code=9).stderr

@@ -48,11 +48,15 @@ class UpkeepTests:
             datastore.set_aside([(stat.artifact, stat.identity) for stat in aside])
             assert list(datastore.stat_artifacts(None)) == kept
             assert list(datastore.stat_artifacts(names)) == []
+            assert [(stat.artifact, stat.size_bytes) for stat in datastore.stat_set_aside()] == [
+                (stat.artifact, stat.size_bytes) for stat in aside
+            ]
         assert _unreadable(datastore, stored) == 3
         assert datastore.bring_back([*names, kept[0].artifact, "never/there"]) == names
         assert _names(datastore) == [stat.artifact for stat in before]
         assert _unreadable(datastore, stored) == 0
         assert datastore.bring_back(names) == set()
+        assert list(datastore.stat_set_aside()) == []
 
     def test_only_what_was_looked_at_is_set_aside(
         self, datastore: Datastore, stored: list[DatasetRef]

@@ -300,13 +300,7 @@ class PosixStore(ArtifactStore):
         Raises `UnavailableError` if the root is no datastore's directory: then its file system is not mounted.
         """
         self.directories.check_root()
-        for name, entry in walk(self.directories.root, after, _NOT_ARTIFACTS):
-            try:
-                yield _describe(name, entry.path, entry.stat(follow_symlinks=False), checksums)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise explain(error, "look at", entry.path) from error
+        yield from _describe_all(walk(self.directories.root, after, _NOT_ARTIFACTS), checksums)
 
     def set_aside(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
         """Move artifacts out of the way: see `ArtifactStore.set_aside`."""
@@ -321,6 +315,11 @@ class PosixStore(ArtifactStore):
         """Move what was set aside back: see `ArtifactStore.bring_back`."""
         wanted = [(check_artifact(artifact), None) for artifact in artifacts]
         return move_files(self.directories, LOST, "", wanted, file_identity)
+
+    def stat_set_aside(self) -> Iterator[ArtifactStat]:
+        """Describe what was set aside: see `ArtifactStore.stat_set_aside`."""
+        if self.directories.is_inside_now(LOST):
+            yield from _describe_all(walk(f"{self.directories.root}/{LOST}", "", ()), None)
 
     def uri(self, artifact: ArtifactName) -> Uri:
         """Return an artifact's absolute URI."""
@@ -379,6 +378,19 @@ def _changed(path: str) -> ConflictError:
         remedy="Look what it holds now: remove it if the dataset has all of it, else ingest it as another dataset.",
         path=path,
     )
+
+
+def _describe_all(
+    entries: Iterable[tuple[ArtifactName, os.DirEntry[str]]], checksums: ChecksumAlgorithm | None
+) -> Iterator[ArtifactStat]:
+    """Describe the entries of directories that are still there."""
+    for name, entry in entries:
+        try:
+            yield _describe(name, entry.path, entry.stat(follow_symlinks=False), checksums)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise explain(error, "look at", entry.path) from error
 
 
 def _describe(
