@@ -226,7 +226,7 @@ class Transactions:
         with _Running(batch):
             journals = self._open_journals(batch, "remove", entries, paths)
             self._registry.fence([batch.batch_id])
-            found = self._datastore.bring_back(names)
+            found = self._datastore.bring_back(names, batch_id=batch.batch_id)
             delete_unreferenced(self._registry, self._datastore, batch, entries)
             self._drop(journals)
         return found

@@ -210,8 +210,11 @@ class Datastore(ABC):
         """
 
     @abstractmethod
-    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
-        """Move what was set aside back to its place, if that is free; return what was moved.  Durable on return."""
+    def bring_back(self, artifacts: Iterable[ArtifactName], *, batch_id: UUID) -> set[ArtifactName]:
+        """Move what was set aside back to its place, if that is free; return what was moved.  Durable on return.
+
+        Raises `BatchFencedError` if the batch was barred, like all that makes artifacts.
+        """
 
     @abstractmethod
     def stat_set_aside(self) -> Iterator[ArtifactStat]:

@@ -317,9 +317,9 @@ class FileDatastore(Datastore):
         """Move artifacts out of the way: see `Datastore.set_aside`."""
         return self._store.set_aside(artifacts)
 
-    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+    def bring_back(self, artifacts: Iterable[ArtifactName], *, batch_id: UUID) -> set[ArtifactName]:
         """Move what was set aside back: see `Datastore.bring_back`."""
-        return self._store.bring_back(artifacts)
+        return self._store.bring_back(artifacts, batch_id=batch_id)
 
     def stat_set_aside(self) -> Iterator[ArtifactStat]:
         """Describe what was set aside: see `Datastore.stat_set_aside`."""

@@ -107,7 +107,7 @@ class ArtifactStore(ABC):
         """Move artifacts out of the way: see `butler_core.contracts.datastore.Datastore.set_aside`."""
 
     @abstractmethod
-    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+    def bring_back(self, artifacts: Iterable[ArtifactName], *, batch_id: UUID) -> set[ArtifactName]:
         """Move what was set aside back: see `butler_core.contracts.datastore.Datastore.bring_back`."""
 
     @abstractmethod

@@ -387,12 +387,12 @@ def test_what_is_removed_while_it_is_brought_back_is_gone(
 ) -> None:
     ref = stored[0]
     butler._datastore.set_aside([(artifact_of(butler, ref), None)])
-    real: Callable[[Any], set[str]] = butler._datastore.bring_back
+    real: Callable[..., set[str]] = butler._datastore.bring_back
 
-    def bring_back(artifacts: Any) -> set[str]:
+    def bring_back(artifacts: Any, **batch: Any) -> set[str]:
         with Butler(root, writeable=True) as other:
             other.unstore([ref])
-        return real(artifacts)
+        return real(artifacts, **batch)
 
     monkeypatch.setattr(butler._datastore, "bring_back", bring_back)
     butler.verify(repair=True)

@@ -146,8 +146,9 @@ class MemoryStore(ArtifactStore):
                     moved.add(artifact)
         return moved
 
-    def bring_back(self, artifacts: Iterable[str]) -> set[str]:
+    def bring_back(self, artifacts: Iterable[str], *, batch_id: UUID) -> set[str]:
         with self.lock:
+            self.check(batch_id)
             moved = {name for name in artifacts if name in self.lost and name not in self.artifacts}
             for name in moved:
                 self.put(name, self.lost.pop(name))

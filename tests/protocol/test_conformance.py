@@ -12,7 +12,8 @@ import pytest
 
 from butler_core import Butler, FileDataset, recovery, transactions
 from butler_core.errors import ButlerError, UnavailableError
-from butler_core.testing.protocol.conformance import KIND, ProtocolConformance, populate
+from butler_core.testing.protocol.conformance import ProtocolConformance
+from butler_core.testing.protocol.fixtures import KIND, populate
 from butler_core.testing.protocol.paths import find_deviation
 from butler_core.testing.protocol.recorder import Recorder
 from butler_core.testing.protocol.stepper import Stepper

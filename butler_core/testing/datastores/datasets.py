@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from butler_core.contracts.datastore import Datastore
 from butler_core.models.data_id import DataCoordinate
@@ -13,7 +13,13 @@ from butler_core.models.dataset_ref import DatasetRef, new_uuids
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.file_dataset import FileDataset
 from butler_core.models.journal import JOURNAL_VERSION, Journal, JournalEntry
-from butler_core.models.names import CollectionName, DataIdValue, DatasetTypeName, StorageClassName
+from butler_core.models.names import (
+    ArtifactName,
+    CollectionName,
+    DataIdValue,
+    DatasetTypeName,
+    StorageClassName,
+)
 from butler_core.models.record import record_shape
 from butler_core.models.storage_class import StorageClass
 from butler_core.testing.context import core_storage_classes
@@ -138,3 +144,14 @@ def put(
     for name in journals:
         datastore.journals.drop(name)
     return records.attach_to(predicted)
+
+
+def bring_back(datastore: Datastore, ref: DatasetRef, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+    """Bring back what was set aside as a butler would, under the journal of a batch."""
+    batch_id = uuid4()
+    journal = make_journal(datastore, [ref], batch_id, kind="remove")
+    name = datastore.journals.create(datastore.bridge.journal_paths([ref.run])[ref.run], journal)
+    try:
+        return datastore.bring_back(artifacts, batch_id=batch_id)
+    finally:
+        datastore.journals.drop(name)

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from butler_core.contracts.datastore import ArtifactStat, Datastore
-from butler_core.errors import CorruptError
+from butler_core.errors import BatchFencedError, CorruptError
 from butler_core.models.dataset_ref import DatasetRef
-from butler_core.testing.datastores.datasets import make_refs, put
+from butler_core.testing.datastores.datasets import bring_back, make_journal, make_refs, put
 
 # Code points: "-" comes before "/", so a-b before a/b; an order by language would put "B" elsewhere.
 RUNS = ["a/b", "B", "a-b", "a", "a/b/c", "é", "a0"]
@@ -52,10 +52,10 @@ class UpkeepTests:
                 (stat.artifact, stat.size_bytes) for stat in aside
             ]
         assert _unreadable(datastore, stored) == 3
-        assert datastore.bring_back([*names, kept[0].artifact, "never/there"]) == names
+        assert bring_back(datastore, stored[0], [*names, kept[0].artifact, "never/there"]) == names
         assert _names(datastore) == [stat.artifact for stat in before]
         assert _unreadable(datastore, stored) == 0
-        assert datastore.bring_back(names) == set()
+        assert bring_back(datastore, stored[0], names) == set()
         assert list(datastore.stat_set_aside()) == []
 
     def test_only_what_was_looked_at_is_set_aside(
@@ -72,9 +72,23 @@ class UpkeepTests:
     ) -> None:
         before = _names(datastore)
         datastore.set_aside([(before[0], None)])
-        datastore.bring_back(before)
+        bring_back(datastore, stored[0], before)
         assert _names(datastore) == before
         assert _unreadable(datastore, stored) == 0
+
+    def test_who_was_barred_brings_nothing_back(self, datastore: Datastore, stored: list[DatasetRef]) -> None:
+        """Whoever wakes up late would make what no journal names any more."""
+        if not datastore.abilities.bars_writers:
+            pytest.skip("bars nobody")
+        (artifact, *_), batch_id = _names(datastore), uuid4()
+        datastore.set_aside([(artifact, None)])
+        path = datastore.bridge.journal_paths([stored[0].run])[stored[0].run]
+        datastore.journals.create(path, make_journal(datastore, stored[:1], batch_id, kind="remove"))
+        datastore.delete_artifacts((), batch_id=batch_id)
+        with pytest.raises(BatchFencedError):
+            datastore.bring_back([artifact], batch_id=batch_id)
+        assert artifact not in _names(datastore)
+        assert bring_back(datastore, stored[0], [artifact]) == {artifact}
 
     @pytest.mark.parametrize("algorithm", ["sha256", "blake3"])
     def test_checksums_are_of_the_algorithm_asked_for(

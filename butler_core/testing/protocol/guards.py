@@ -23,6 +23,9 @@ class Guards:
     fence_first: bool = _guard(1, "it does so before it reads records")
     one_batch_id: bool = _guard(1, "all journals of a batch bear the ID that its transaction claims")
     fence_lasts: bool = _guard(1, "a fence outlasts the journal, for a commit that is still under way")
+    forget_late: bool = _guard(
+        1, "that a batch was committed is forgotten only when nobody waits for the answer any more"
+    )
     token: bool = _guard(2, "a name contains its batch's token: a place is written once in its life")
     own_names: bool = _guard(2, "an entry of a write journal without its batch's token is not obeyed")
     identity: bool = _guard(2, "where names are reused: deletes are conditional on identity")
@@ -47,6 +50,10 @@ class Guards:
     completions: bool = _guard(6, "it reads what attempts have published, not what lies there")
     attempts_dead: bool = _guard(6, "a graph's journal stays until all attempts are proved dead")
     sealed: bool = _guard(6, "a graph is sealed, so that no attempt begins, before they are")
+    returns_journaled: bool = _guard(
+        7, "what comes back is journaled, and deleted again if no record names it by then"
+    )
+    returns_barred: bool = _guard(7, "what was set aside comes back through its batch's staging directory")
     reading_order: bool = _guard(7, "verify reads artifacts, then journals, then records")
 
     def without(self, *names: str) -> Guards:

@@ -60,6 +60,9 @@ LEFT_OUT = (
     LeftOut("completions", "graph", "LOST"),
     LeftOut("attempts_dead", "graph", "ORPHAN"),
     LeftOut("sealed", "graph", "ORPHAN"),
+    LeftOut("forget_late", "forgetting", "FALSE FAILURE"),
+    LeftOut("returns_journaled", "bring back", "ORPHAN"),
+    LeftOut("returns_barred", "bring back", "ORPHAN"),
     LeftOut("reading_order", "verify", "LOST"),
 )
 """Each guard, at least once."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from butler_core.testing.protocol.bringing_back import BringBack
 from butler_core.testing.protocol.explorer import System
 from butler_core.testing.protocol.guards import ALL
 from butler_core.testing.protocol.printing import show_schedule
 from butler_core.testing.protocol.recorder import Event, Recorder
 from butler_core.testing.protocol.recovering import Recover
 from butler_core.testing.protocol.removing import Remove
+from butler_core.testing.protocol.verifying import Verify
 from butler_core.testing.protocol.world import ENDS, Artifact, Program, Record, State, Step
 from butler_core.testing.protocol.writing import Write
 
-_EACH = frozenset({"makes", "deletes"})
+_EACH = frozenset({"makes", "deletes", "sets aside", "brings back", "forgets"})
 """What a call does to one artifact after the other, in an order that nobody sees."""
 _ANSWERS = {"(returns)": ("stored", "ended"), "(raises)": ENDS}
 """Where a process may stand when its operation is over."""
@@ -42,7 +44,10 @@ def find_deviation(recorder: Recorder, *, can_bar: bool = True) -> str:
         return problem
     system = make_system(recorder, can_bar=can_bar)
     states = {system.initial}
+    by_name = {program.name: program for program in system.programs}
     for number, event in enumerate(recorder.events):
+        if event.call == ("journals.read" if isinstance(by_name[event.process], Verify) else "journals.list"):
+            continue  # who verifies obeys no journal, who recovers lists nothing else
         after = _follow(system, _settle(system, states), event)
         if not after:
             done = "\n".join(show_schedule(map(_step, recorder.events[: number + 1])))
@@ -74,8 +79,20 @@ def _make_program(recorder: Recorder, name: str, can_bar: bool) -> Program:
     calls = [event.call for event in recorder.events if event.process == name]
     if "registry.expand_existing_dataset_refs" in calls:
         return Remove(name, ALL, _in_order(recorder, name))
+    if "datastore.bring_back" in calls:
+        return BringBack(name, ALL, list(_expected(recorder, name)))
+    if calls[0] == "datastore.stat_artifacts":
+        return Verify(name, ALL)
     if "journals.read" in calls or not {"journals.create", "registry.apply_batch"} & set(calls):
-        return Recover(name, ALL, journals=calls.count("journals.read") or 1, can_bar=can_bar)
+        forgets = "registry.forget_outcomes" in calls
+        return Recover(
+            name,
+            ALL,
+            journals=calls.count("journals.read") or 1,
+            can_bar=can_bar,
+            dry_run="registry.fence" not in calls and not forgets,
+            forgets=forgets,
+        )
     is_move = name in recorder.moves
     return Write(name, ALL, _expected(recorder, name), move=is_move, has_requests=not can_bar)
 

@@ -28,9 +28,9 @@ from butler_core.transactions import is_ours
 
 _REFUSED = (ConflictError, ForbiddenError, InvalidInputError, NotFoundError)
 CALLS = {
-    "registry": ("apply_batch", "fence", "referenced", "expand_existing_dataset_refs"),
-    "datastore": ("put_many", "receive", "delete_artifacts", "stat_artifacts"),
-    "journals": ("create", "read", "drop"),
+    "registry": (*("apply_batch", "fence", "referenced", "expand_existing_dataset_refs", "forget_outcomes"),),
+    "datastore": ("put_many", "receive", "delete_artifacts", "stat_artifacts", "set_aside", "bring_back"),
+    "journals": ("create", "list", "read", "drop"),
 }
 """The methods that the model knows; all others only look."""
 WATCHED = frozenset(f"{part}.{call}" for part, calls in CALLS.items() for call in calls)
@@ -103,6 +103,7 @@ class Recorder:
             datasets=frozenset(self._datasets[ref.uuid] for ref in refs),
             records=frozenset(records),
             committed=frozenset(self._committed(journals)),
+            aside=frozenset(Artifact(self.rename(s.artifact), "") for s in datastore.stat_set_aside()),
         )
 
     def _leftovers(self) -> Iterator[Journal]:
@@ -151,7 +152,8 @@ class Recorder:
 
     @contextmanager
     def process(self, name: str) -> Iterator[None]:
-        """Record what this thread does under a process's name, and how it ends."""
+        """Record what this thread does under a process's name, and how it ends; within one, another may have its own."""
+        outer = getattr(self._here, "process", None)
         self._here.process = name
         try:
             yield
@@ -161,7 +163,7 @@ class Recorder:
         else:
             self._note(name, "(returns)", "")
         finally:
-            self._here.process = None
+            self._here.process = outer
 
     def note_killed(self, process: str) -> None:
         """Record that a process is killed."""
@@ -231,6 +233,14 @@ class Recorder:
         self._note(process, "journals.create", f"for {made.run}, names", made.names)
         return name
 
+    def _journals_list(self, process: str, real: Any) -> Iterator[str]:
+        listed = list(real())
+        with self._unwatched():
+            journals = [self._parts["journals"].read(name) for name in listed]
+        names = {self.rename(entry.artifact) for journal in journals for entry in journal.entries}
+        self._note(process, "journals.list", "name:" if names else "none is open", sorted(names))
+        return iter(listed)
+
     def _journals_read(self, process: str, real: Any, name: str) -> RealJournal:
         journal: RealJournal = real(name)
         self._batches.setdefault(journal.batch_id, f"batch {len(self._batches)}")
@@ -280,9 +290,14 @@ class Recorder:
         return made
 
     def _there(self) -> set[str]:
+        with self._unwatched():
+            return {self.rename(stat.artifact) for stat in self._parts["datastore"].stat_artifacts(None)}
+
+    @contextmanager
+    def _unwatched(self) -> Iterator[None]:
         process, self._here.process = self._here.process, None
         try:
-            return {self.rename(stat.artifact) for stat in self._parts["datastore"].stat_artifacts(None)}
+            yield
         finally:
             self._here.process = process
 
@@ -310,6 +325,34 @@ class Recorder:
         if asked is None or asked:
             self._note(process, "datastore.stat_artifacts", "there:" if names else "none is there", names)
         return iter(found)
+
+    def _datastore_set_aside(self, process: str, real: Any, artifacts: Any) -> set[str]:
+        moved: set[str] = real(artifacts)
+        names = sorted(map(self.rename, moved))
+        self._note(process, "datastore.set_aside", "sets aside" if names else "nothing is there", names)
+        return moved
+
+    def _datastore_bring_back(self, process: str, real: Any, artifacts: Any, **batch: Any) -> set[str]:
+        try:
+            moved: set[str] = real(artifacts, **batch)
+        except BatchFencedError:
+            self._note(process, "datastore.bring_back", "barred")
+            raise
+        names = sorted(map(self.rename, moved))
+        self._note(process, "datastore.bring_back", "brings back" if names else "nothing is there", names)
+        return moved
+
+    def _registry_forget_outcomes(self, process: str, real: Any, *args: Any, **kwargs: Any) -> Any:
+        before = self._find_committed()
+        count = real(*args, **kwargs)
+        names = sorted(before - self._find_committed())
+        what = "forgets" if names else "forgets nothing"
+        self._note(process, "registry.forget_outcomes", what, names)
+        return count
+
+    def _find_committed(self) -> set[str]:
+        outcomes = self._parts["registry"].outcomes(list(self._batches))
+        return {self._batches[b] for b, outcome in outcomes.items() if outcome is BatchOutcome.COMMITTED}
 
     def _registry_expand_existing_dataset_refs(
         self, process: str, real: Any, refs: Any, **kwargs: Any

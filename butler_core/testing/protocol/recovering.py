@@ -35,6 +35,10 @@ class Recover(Program):
         Whether the store bars writers.
     only
         The one journal that it takes; None: any.
+    dry_run
+        Whether it only says what it would do.
+    forgets
+        Whether it lets the Registry forget outcomes in the end.
     """
 
     start = "take"
@@ -47,19 +51,27 @@ class Recover(Program):
         journals: int = 1,
         can_bar: bool = True,
         only: Journal | None = None,
+        dry_run: bool = False,
+        forgets: bool = False,
     ) -> None:
         self.name = name
         self.guards = guards
         self.can_bar = can_bar
         self.only = only
+        self.dry_run = dry_run
+        self.forgets = forgets
         self.memory = (journals,)
         self._reuses = not guards.token
 
     def _next(self, left: int) -> tuple[str, tuple[int, ...]]:
-        return ("take", (left - 1,)) if left > 1 else ("ended", ())
+        if left > 1:
+            return "take", (left - 1,)
+        return ("forget" if self.forgets else "ended"), ()
 
     def take(self, view: View, left: int) -> Iterator[Move]:
         """`JournalStore.read`: any journal that is there."""
+        if self.forgets:
+            yield Move("(no more journals)", "", view.stores, "forget")
         for journal in sorted(view.stores.journals):
             if self.only not in (None, journal):
                 continue
@@ -117,7 +129,9 @@ class Recover(Program):
         """`Registry.fence`: the key decides between the batch's commit and this."""
         stores, then = view.stores, "bar" if self.guards.bar else "identify"
         memory = (left, journal, final)
-        if not self.guards.fence or not self.guards.fence_first:
+        if self.dry_run:
+            yield Move("(registry.outcomes)", "looks only", stores, "ask", memory)
+        elif not self.guards.fence or not self.guards.fence_first:
             yield Move("registry.outcomes", "looks only", stores, then, memory)
         elif journal.batch in stores.committed:
             yield Move("registry.fence", f"{journal.batch} is committed", stores, then, memory)
@@ -173,6 +187,8 @@ class Recover(Program):
         if found is None:
             memory: Memory = (left, journal, final, doomed)
             then = "stat" if doomed else "delete"
+            if self.dry_run and not doomed:
+                then, memory = self._next(left)
         else:
             gone = tuple(a for a in found if a.name in doomed)
             memory = (left, journal, final, gone)
@@ -197,6 +213,9 @@ class Recover(Program):
         """`Datastore.stat_artifacts`: which of them are there."""
         found = tuple(sorted(a for a in view.stores.artifacts if a.name in doomed))
         what = f"there: {', '.join(a.name for a in found)}" if found else "none is there"
+        if self.dry_run:
+            yield Move("datastore.stat_artifacts", what, view.stores, *self._next(left))
+            return
         yield Move("datastore.stat_artifacts", what, view.stores, "delete", (left, journal, final, found))
 
     def delete(self, view: View, left: int, journal: Journal, final: bool, doomed: Doomed) -> Iterator[Move]:
@@ -234,6 +253,17 @@ class Recover(Program):
             stores = stores.take(fenced=[journal.batch])
         what = f"of {journal.writer}, for {journal.run}"
         yield Move("journals.drop", what, stores, *self._next(left))
+
+    def forget(self, view: View) -> Iterator[Move]:
+        """`Registry.forget_outcomes`: of batches that no journal names, and for which nobody can wait any more."""
+        call, stores = "registry.forget_outcomes", view.stores
+        named = {journal.batch for journal in stores.journals}
+        yield Move("(forgets no more)", "", stores, "ended")
+        yield Move(call, "forgets nothing", stores, "ended")
+        for batch in sorted(stores.committed - named):
+            if batch in view.over or not self.guards.forget_late:
+                left = stores.take(committed=[batch]).add(forgotten=[batch])
+                yield Move(call, f"forgets {batch}", left, "forget")
 
 
 def publish(stores: Stores, key: str, record: str) -> Stores:

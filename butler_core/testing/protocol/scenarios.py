@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from butler_core.testing.protocol.bringing_back import BringBack
 from butler_core.testing.protocol.explorer import System
 from butler_core.testing.protocol.graphs import JOURNAL, Attempt, Transfer
 from butler_core.testing.protocol.guards import ALL, REUSED_NAMES, Guards
@@ -85,6 +86,11 @@ def two_writers(g: Guards) -> System:
 def one_writer(g: Guards) -> System:
     """A put, and two recoveries."""
     return System([put("put", g, D), Recover("recover 1", g), Recover("recover 2", g)], Stores())
+
+
+def forgetting(g: Guards) -> System:
+    """A put, and a recovery that lets outcomes be forgotten in the end."""
+    return System([put("put", g, D), Recover("recover", g, forgets=True)], Stores())
 
 
 def two_runs(g: Guards) -> System:
@@ -192,11 +198,23 @@ def verify_and_remove(g: Guards) -> System:
     return System([Remove("unstore", g, ["d0"]), Verify("verify 1", g), Verify("verify 2", g)], STORED)
 
 
+def bring_back(g: Guards) -> System:
+    """An unstore, and verify --repair that brings back what had been set aside, and a recovery."""
+    aside = STORED._replace(artifacts=frozenset(), aside=frozenset({OLD}))
+    programs = [
+        Remove("unstore", g, ["d0"]),
+        BringBack("verify", g, sorted(STORED.records)),
+        Recover("recover", g),
+    ]
+    return System(programs, aside)
+
+
 SCENARIOS = {
     scenario.make.__name__.replace("_", " "): scenario
     for scenario in (
         Scenario(two_writers),
         Scenario(one_writer),
+        Scenario(forgetting),
         Scenario(two_runs),
         Scenario(two_runs_two_recoveries, is_large=True),
         Scenario(move),
@@ -211,8 +229,9 @@ SCENARIOS = {
         Scenario(objects, is_ahead=True),
         Scenario(objects_two_recoveries, is_ahead=True, is_large=True),
         Scenario(graph, is_ahead=True),
-        Scenario(verify, is_ahead=True),
-        Scenario(verify_and_remove, is_ahead=True),
+        Scenario(verify),
+        Scenario(verify_and_remove),
+        Scenario(bring_back),
     )
 } | {
     f"{make.__name__.replace('_', ' ')}, names reused": Scenario(make, REUSED_NAMES, is_ahead=True)

@@ -66,13 +66,17 @@ class Stores(NamedTuple):
     """Data IDs that are taken."""
     records: frozenset[Record] = frozenset()
     committed: frozenset[str] = frozenset()
-    """Batches: this and the next are the table of outcomes."""
+    """Batches: this and `fenced` are the table of outcomes."""
+    forgotten: frozenset[str] = frozenset()
+    """Batches that were committed, which the table does not say any more."""
     fenced: frozenset[str] = frozenset()
     requests: frozenset[Request] = frozenset()
     published: tuple[tuple[str, str], ...] = ()
     """What attempts of a graph have published: quantum, artifact; and the seal."""
     sources: frozenset[str] = frozenset()
     """Files outside that are to be moved in, by the artifact that they become."""
+    aside: frozenset[Artifact] = frozenset()
+    """What `verify --repair` has set aside."""
 
     def add(self, **more: Iterable[Any]) -> Stores:
         """Return stores with more in them."""
@@ -178,7 +182,7 @@ class Program:
 def find_violation(stores: Stores) -> str:
     """Say which invariant is broken, and how; an empty text if none is."""
     for record in sorted(stores.records):
-        if record.artifact not in stores.artifacts:
+        if record.artifact not in stores.artifacts | stores.aside:
             return f"LOST: {record.dataset} is recorded at {record.artifact.name}, whose bytes are gone"
     recorded = {record.artifact for record in stores.records}
     for artifact in sorted(stores.artifacts - recorded):

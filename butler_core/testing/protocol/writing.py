@@ -189,7 +189,7 @@ class Write(Operation):
 
     def find_false_answer(self, stores: Stores, process: Process) -> str:
         """Compare what was answered with what holds."""
-        committed = self.name in stores.committed
+        committed = self.name in stores.committed | stores.forgotten
         if process.at == "stored" and not committed:
             return f"FALSE SUCCESS: {self.name} was told that it is stored, and it is not"
         if process.at == "failed" and committed:

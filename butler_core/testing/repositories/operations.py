@@ -287,13 +287,14 @@ class VerifyRepair(Operation):
         return True
 
     def find_lost(self, butler: Butler) -> Iterator[str]:
-        back = butler._datastore.bring_back(self._unknown)
+        datastore = butler._datastore
+        found = [*datastore.stat_artifacts(self._unknown), *datastore.stat_set_aside()]
         for artifact in self._unknown:
-            if artifact not in back:
+            sizes = [stat.size_bytes for stat in found if stat.artifact == artifact]
+            if not sizes:
                 yield f"artifact {artifact} was neither left where it was nor set aside"
-        for stat in butler._datastore.stat_artifacts(self._unknown):
-            if not stat.size_bytes:
-                yield f"artifact {stat.artifact} lost what was in it"
+            elif not all(sizes):
+                yield f"artifact {artifact} lost what was in it"
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from butler_core.errors import ConflictError
-from butler_core.files.local import explain
+from butler_core.files.local import explain, file_identity
 from butler_core.files.names import RESERVED
 from butler_core.models.names import ArtifactName
 from butler_posix import _io
@@ -66,14 +66,8 @@ def _sorted(root: str, directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]
     return iter(sorted(found, key=lambda each: each[0]))
 
 
-def move_files(
-    directories: Directories,
-    source: str,
-    target: str,
-    artifacts: Iterable[tuple[ArtifactName, str | None]],
-    identify: Callable[[os.stat_result], str],
-) -> set[ArtifactName]:
-    """Move files from below one directory to below another, where they keep their names; nothing is replaced.
+class Moving:
+    """Moves files from below one directory to below another, where they keep their names; nothing is replaced.
 
     Each is linked before it is unlinked: if that is interrupted, it is in both places, and moving it again ends it.
 
@@ -83,78 +77,103 @@ def move_files(
         The directories below the root.
     source, target
         Directories, relative to the root.
-    artifacts
-        Names, and identities of those that must not be others by now; absent ones are passed over.
-    identify
-        Returns a file's identity.
-
-    Returns
-    -------
-    set
-        The names of what was moved.
-
-    Raises
-    ------
-    ConflictError
-        If there is another file of the name in the target.
+    staged
+        Path that each file has on its way, if it must be possible to bar whoever moves them: in a batch's staging directory.
     """
-    linked: dict[ArtifactName, tuple[str, str]] = {}
-    moved: set[ArtifactName] = set()
-    try:
-        for artifact, identity in artifacts:
-            old, new = _join(source, artifact), _join(target, artifact)
-            if _link(directories, old, new, identity, identify):
-                linked[artifact] = old, new
-    finally:
-        # A power cut may keep what was unlinked and lose what was linked: the one is safe before the other begins.
-        directories.sync(sorted({new.rpartition("/")[0] for _, new in linked.values()}))
-        for artifact, (old, new) in linked.items():
-            if _unlink(f"{directories.root}/{old}", f"{directories.root}/{new}"):
-                moved.add(artifact)
-        directories.sync(sorted({old.rpartition("/")[0] for old, _ in linked.values()}))
-    return moved
+
+    def __init__(self, directories: Directories, source: str, target: str, staged: str = "") -> None:
+        self._directories = directories
+        self._source = source
+        self._target = target
+        self._staged = staged
+
+    def move(self, artifacts: Iterable[tuple[ArtifactName, str | None]]) -> set[ArtifactName]:
+        """Move files by their names and, of those that must not be others by now, identities; return the names of what was moved.
+
+        Absent ones are passed over.
+
+        Raises
+        ------
+        ConflictError
+            If there is another file of the name in the target.
+        FileNotFoundError
+            If the staging directory is gone.
+        """
+        linked: dict[ArtifactName, tuple[str, str]] = {}
+        moved: set[ArtifactName] = set()
+        directories = self._directories
+        try:
+            for artifact, identity in artifacts:
+                old, new = _join(self._source, artifact), _join(self._target, artifact)
+                if self._link(old, new, identity):
+                    linked[artifact] = old, new
+        finally:
+            # A power cut may keep what was unlinked and lose what was linked: the one is safe before the other begins.
+            directories.sync(sorted({new.rpartition("/")[0] for _, new in linked.values()}))
+            for artifact, (old, new) in linked.items():
+                if _unlink(f"{directories.root}/{old}", f"{directories.root}/{new}"):
+                    moved.add(artifact)
+            directories.sync(sorted({old.rpartition("/")[0] for old, _ in linked.values()}))
+        return moved
+
+    def _link(self, old: str, new: str, identity: str | None) -> bool:
+        """Give a file its new name as well; return whether it has both."""
+        path, target = f"{self._directories.root}/{old}", f"{self._directories.root}/{new}"
+        if not self._directories.is_inside_now(old.rpartition("/")[0]):
+            return False  # so it is no artifact of ours
+        try:
+            status = os.lstat(path)
+            if identity is not None and file_identity(status) != identity:
+                return False
+            self._directories.prepare(new.rpartition("/")[0])
+            self._give_name(path, new)
+        except FileExistsError as error:
+            there = os.lstat(target)
+            if (there.st_dev, there.st_ino) != (status.st_dev, status.st_ino):
+                raise ConflictError(
+                    f"{path} cannot be moved to {target}: there is another file of that name.",
+                    remedy="Compare the two, and remove the one that is not wanted.",
+                    path=target,
+                ) from error
+        except (FileNotFoundError, NotADirectoryError):
+            self._check_staging()
+            return False
+        except OSError as error:
+            raise explain(error, f"move to {target}", path) from error
+        finally:
+            self._leave_staging()
+        return True
+
+    def _give_name(self, path: str, new: str) -> None:
+        if self._staged:
+            _io.link(path, self._staged)
+            path = self._staged
+        target = f"{self._directories.root}/{new}"
+        try:
+            _io.link(path, target)
+        except FileNotFoundError:  # the file has gone; or the directory, which somebody cleared away
+            parent = new.rpartition("/")[0]
+            self._directories.forget(parent)
+            self._directories.prepare(parent)
+            _io.link(path, target)
+
+    def _check_staging(self) -> None:
+        """Raise `FileNotFoundError` if the staging directory is gone: whoever moves files was barred."""
+        if self._staged:
+            os.stat(os.path.dirname(self._staged))
+
+    def _leave_staging(self) -> None:
+        if self._staged:
+            try:
+                _io.unlink(self._staged)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise explain(error, "remove", self._staged) from error
 
 
 def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
-
-
-def _link(
-    directories: Directories,
-    old: str,
-    new: str,
-    identity: str | None,
-    identify: Callable[[os.stat_result], str],
-) -> bool:
-    """Give a file its new name as well; return whether it has both."""
-    path, target = f"{directories.root}/{old}", f"{directories.root}/{new}"
-    if not directories.is_inside_now(old.rpartition("/")[0]):
-        return False  # so it is no artifact of ours
-    try:
-        status = os.lstat(path)
-        if identity is not None and identify(status) != identity:
-            return False
-        parent = new.rpartition("/")[0]
-        directories.prepare(parent)
-        try:
-            _io.link(path, target)
-        except FileNotFoundError:  # the file has gone; or the directory, which somebody cleared away
-            directories.forget(parent)
-            directories.prepare(parent)
-            _io.link(path, target)
-    except FileExistsError as error:
-        there = os.lstat(target)
-        if (there.st_dev, there.st_ino) != (status.st_dev, status.st_ino):
-            raise ConflictError(
-                f"{path} cannot be moved to {target}: there is another file of that name.",
-                remedy="Compare the two, and remove the one that is not wanted.",
-                path=target,
-            ) from error
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise explain(error, f"move to {target}", path) from error
-    return True
 
 
 def _unlink(path: str, target: str) -> bool:

@@ -35,7 +35,7 @@ from butler_core.models.names import ArtifactName, ChecksumAlgorithm, Uri
 from butler_posix import _io
 from butler_posix._adopt import adopt_file
 from butler_posix._directories import Directories, leads_out
-from butler_posix._moving import LOST, move_files, walk
+from butler_posix._moving import LOST, Moving, walk
 from butler_posix._staging import Staging, fenced
 
 # At the root of a repository whose datastore has no directory of its own.
@@ -309,12 +309,16 @@ class PosixStore(ArtifactStore):
             for artifact, identity in artifacts
             if artifact not in _NOT_ARTIFACTS
         ]
-        return move_files(self.directories, "", LOST, wanted, file_identity)
+        return Moving(self.directories, "", LOST).move(wanted)
 
-    def bring_back(self, artifacts: Iterable[ArtifactName]) -> set[ArtifactName]:
+    def bring_back(self, artifacts: Iterable[ArtifactName], *, batch_id: UUID) -> set[ArtifactName]:
         """Move what was set aside back: see `ArtifactStore.bring_back`."""
         wanted = [(check_artifact(artifact), None) for artifact in artifacts]
-        return move_files(self.directories, LOST, "", wanted, file_identity)
+        staging = self._staging.directory(batch_id)
+        try:
+            return Moving(self.directories, LOST, "", f"{staging}/{next(self.counter):x}").move(wanted)
+        except FileNotFoundError as error:
+            raise fenced(batch_id) from error
 
     def stat_set_aside(self) -> Iterator[ArtifactStat]:
         """Describe what was set aside: see `ArtifactStore.stat_set_aside`."""
