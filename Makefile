@@ -83,6 +83,7 @@ test-all: $(INSTALLED)
 
 bench: $(INSTALLED) $(PEER_INSTALLED)
 	$(BIN)/python -m tests.benchmarks --peer $(PEER_VENV)/bin/python
+	$(BIN)/python -m tests.benchmarks --suite queries --media tmpfs --peer $(PEER_VENV)/bin/python
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

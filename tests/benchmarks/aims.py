@@ -42,6 +42,8 @@ class Aim(NamedTuple):
     bound: float
     medium: str = "tmpfs"
     durability: str = "process"
+    n: int | None = None
+    """The size that it is for; None for any."""
 
     def measure(self, cell: Cell) -> float | None:
         """Return what there is to compare with the bound; None if it was not measured."""
@@ -83,10 +85,10 @@ AIMS = (
     Aim("put_many", Kind.RATE, 5_000),
     Aim("ingest_direct", Kind.PEER, 10),
     Aim("remove_run", Kind.PEER, 4),
-    Aim("query", Kind.PEER, 5),
-    Aim("query", Kind.LIMIT, 2.5),
-    Aim("query_values", Kind.PEER, 4),
-    Aim("query_values", Kind.LIMIT, 2.5),
+    Aim("query", Kind.PEER, 5, n=10_000),
+    Aim("query", Kind.LIMIT, 2.5, n=10_000),
+    Aim("query_values", Kind.PEER, 4, n=10_000),
+    Aim("query_values", Kind.LIMIT, 2.5, n=10_000),
     Aim("get_data_id", Kind.PEER, 15),
     Aim("get_expanded_ref", Kind.PEER, 4),
     Aim("get_plain_ref", Kind.PEER, 4),
@@ -94,6 +96,16 @@ AIMS = (
     Aim("put", Kind.LIMIT, 2, "disk", "power-loss"),
     Aim("put_many", Kind.LIMIT, 2, "disk", "power-loss"),
     Aim("ingest_copy", Kind.LIMIT, 2, "disk", "power-loss"),
+    # The suite of queries.
+    Aim("query", Kind.PEER, 7, n=100_000),
+    Aim("query", Kind.LIMIT, 2, n=100_000),
+    Aim("query_values", Kind.PEER, 5, n=100_000),
+    Aim("query_expanded", Kind.PEER, 20, n=100_000),
+    Aim("query_chain", Kind.PEER, 4, n=100_000),
+    Aim("query_arrow", Kind.LIMIT, 1.5),
+    Aim("query_where", Kind.PEER, 4),
+    Aim("query_first", Kind.PEER, 4),
+    Aim("query_count", Kind.PEER, 4),
     Aim("import_package", Kind.SECONDS, 0.15, "start", ""),
     Aim("begin", Kind.PEER, 2, "start", ""),
     Aim("help", Kind.SECONDS, 0.3, "start", ""),
@@ -101,8 +113,11 @@ AIMS = (
 """Speeds that the first slice of the butler was asked to have, at the workload's full size."""
 
 
-def aims_of(operation: str, medium: str, durability: str) -> Sequence[Aim]:
-    """Return the aims that concern an operation in a setting."""
+def aims_of(operation: str, n: int, medium: str, durability: str) -> Sequence[Aim]:
+    """Return the aims that concern an operation of some size in a setting."""
     return [
-        aim for aim in AIMS if (aim.operation, aim.medium, aim.durability) == (operation, medium, durability)
+        aim
+        for aim in AIMS
+        if (aim.operation, aim.medium, aim.durability) == (operation, medium, durability)
+        and aim.n in (n, None)
     ]

@@ -62,7 +62,8 @@ class Results:
                 continue
             cell = Cell(operation.n, _median(peer), _median(ours), _median(limit))
             verdicts = tuple(
-                Verdict(aim, operation.title, aim.measure(cell)) for aim in aims_of(operation.name, *setting)
+                Verdict(aim, operation.title, aim.measure(cell))
+                for aim in aims_of(operation.name, operation.n, *setting)
             )
             rows.append(Row(operation, cell, _range(peer, ours), _range(ours, limit), verdicts))
         return rows

@@ -44,13 +44,15 @@ class Plan(NamedTuple):
     startup: set[str]
     rounds: int
     n: int
+    modules: str
 
     def jobs(self) -> list[Job]:
         """Return the processes of a round, sides next to each other that are compared."""
         jobs = []
+        durabilities = ("process", "power-loss")
         for medium in self.media:
             wanted = [("peer", "")] + [
-                (side, durability) for durability in ("process", "power-loss") for side in ("limit", "ours")
+                (side, durability) for durability in durabilities for side in ("limit", "ours")
             ]
             jobs += [
                 Job(Setting(medium, durability), side) for side, durability in wanted if side in self.sides
@@ -62,8 +64,8 @@ class Plan(NamedTuple):
         tasks = self.operations
         if job.setting.durability == "power-loss":  # which makes no difference to reading
             tasks = [op for op in tasks if op.writes]
-        if job.side == "peer" and number:
-            tasks = [op for op in tasks if not op.slow]
+        if job.side == "peer":
+            tasks = [op for op in tasks if not op.alone and not (op.slow and number)]
         return tasks
 
 
@@ -90,10 +92,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    names = sorted({op.name for op in (*workload.OPERATIONS, *startup.OPERATIONS)})
+    every = (*startup.OPERATIONS, *(op for suite in workload.SUITES.values() for op in suite))
+    names = sorted({op.name for op in every})
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="one round of a tenth of the work: whether it runs at all"
+    )
+    parser.add_argument(
+        "--suite", choices=workload.SUITES, default="basics", help="which operations (default: %(default)s)"
     )
     parser.add_argument("--rounds", type=int, help="how many (default: 3)")
     parser.add_argument("--only", help=f"these operations, separated by commas: {', '.join(names)}")
@@ -138,10 +144,13 @@ def _plan(options: argparse.Namespace) -> Plan:
         media=media,
         sides=tuple(options.sides),
         pythons=pythons,
-        operations=[op for op in workload.operations(options.quick) if op.name in options.only],
-        startup={op.name for op in startup.OPERATIONS} & options.only,
+        operations=[
+            op for op in workload.operations(options.suite, options.quick) if op.name in options.only
+        ],
+        startup={op.name for op in startup.OPERATIONS if options.suite == "basics"} & options.only,
         rounds=options.rounds or (1 if options.quick else 3),
-        n=1_000 if options.quick else 10_000,
+        n=workload.SIZES[options.suite] // (10 if options.quick else 1),
+        modules=workload.MODULES[options.suite],
     )
 
 
@@ -151,12 +160,14 @@ def _measure(plan: Plan, results: Results) -> None:
         files = {}
         for name, directory in plan.media.items():
             files[name] = Path(stack.enter_context(_directory(directory)))
-            workload.write_files(files[name], plan.n)
+            if plan.modules == workload.MODULES["basics"]:
+                workload.write_files(files[name], plan.n)
         for number in range(plan.rounds):
             if plan.startup:
                 console.print(f"round {number + 1}: start", highlight=False)
                 _measure_startup(plan, results, number)
             jobs = plan.jobs() if plan.operations else []
+            jobs = [job for job in jobs if plan.tasks(job, number)]
             for job in jobs if number % 2 == 0 else reversed(jobs):
                 console.print(f"round {number + 1}: {' '.join(job.setting)}, {job.side}", highlight=False)
                 _run_job(plan, results, job, number, files[job.setting.medium])
@@ -182,7 +193,7 @@ def _serve(
         "tasks": [(op.name, op.n, op.repeats) for op in tasks],
     }
     answer: dict[str, Any] = json.loads(
-        run([plan.pythons[side], "-m", f"tests.benchmarks.side_{side}"], request)
+        run([plan.pythons[side], "-m", f"tests.benchmarks.{plan.modules}_{side}"], request)
     )
     return answer
 

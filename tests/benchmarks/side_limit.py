@@ -40,7 +40,7 @@ class Limit:
         execute = self._bare.database.execute
         execute(f"CREATE TABLE exposure ({names}, PRIMARY KEY (instrument, id)) WITHOUT ROWID")
         execute("CREATE TABLE detector (instrument TEXT, id INTEGER, full_name TEXT, purpose TEXT)")
-        self._insert_exposures(workload.exposure_records(1, workload.EXPOSURES))
+        self._insert_exposures(workload.exposure_records(1, workload.exposures_for(setting.n)))
         for record in dict(workload.small_records())["detector"]:
             execute("INSERT INTO detector VALUES (?, ?, ?, ?)", tuple(record.values()))
 

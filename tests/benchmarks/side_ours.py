@@ -23,7 +23,7 @@ class Ours:
         self.butler = Butler(root, writeable=True)
         for element, records in workload.small_records():
             self.butler.insert_dimension_data(element, records)
-        self.butler.insert_dimension_data("exposure", _exposures(1, workload.EXPOSURES))
+        self.butler.insert_dimension_data("exposure", _exposures(1, workload.exposures_for(setting.n)))
         self.butler.register_dataset_type(workload.DATASET_TYPE, workload.DIMENSIONS, workload.STORAGE_CLASS)
 
     def versions(self) -> dict[str, str]:

@@ -40,7 +40,9 @@ class Peer:
         self._type = daf_butler.DatasetType(workload.DATASET_TYPE, self._group, workload.STORAGE_CLASS)
         for element, records in workload.small_records():
             self.butler.registry.insertDimensionData(element, *records)
-        self.butler.registry.insertDimensionData("exposure", *_exposures(1, workload.EXPOSURES))
+        self.butler.registry.insertDimensionData(
+            "exposure", *_exposures(1, workload.exposures_for(setting.n))
+        )
         self.butler.registry.registerDatasetType(self._type)
 
     def versions(self) -> dict[str, str]:

@@ -45,6 +45,8 @@ class Operation(NamedTuple):
     """How many times a process does it; the median counts."""
     slow: bool = False
     """Whether the peer takes so long that it does it in the first round only."""
+    alone: bool = False
+    """Whether the peer has nothing like it."""
 
     @property
     def key(self) -> str:
@@ -71,6 +73,25 @@ OPERATIONS = (
     Operation("query_chain", 10_000, "find-first over a chain of 10 runs", repeats=5),
 )
 
+QUERIES = (
+    Operation("query", 100_000, "query, iterate", repeats=3),
+    Operation("query_values", 100_000, "query, read uuid, run and data ID", repeats=3),
+    Operation("query_expanded", 100_000, "query with dimension records"),
+    Operation("query_arrow", 100_000, "query, as an Arrow table", repeats=3, alone=True),
+    Operation("query_where", 1_000, "where picks 1%", repeats=5),
+    Operation("query_chain", 100_000, "find-first over a chain of 10 runs", repeats=3),
+    Operation("query_first", 100, "first 100 by exposure and detector", repeats=5),
+    Operation("query_count", 100_000, "count", repeats=5),
+)
+"""Questions about more datasets than the other operations are about; none has a file."""
+SUITES: dict[str, tuple[Operation, ...]] = {"basics": OPERATIONS, "queries": QUERIES}
+MODULES = {"basics": "side", "queries": "queries"}
+"""What the names of the sides' modules begin with, by suite."""
+SIZES = {"basics": 10_000, "queries": 100_000}
+"""How many data IDs queries find, by suite."""
+WHERE = "detector IN (5, 7)"
+"""Picks 1%."""
+
 DATASET_WRITERS = frozenset({"put", "put_many", "ingest_direct", "ingest_copy"})
 """Operations that write datasets, to a RUN of their own."""
 DATASET_REMOVERS = frozenset({"remove_run"})
@@ -82,11 +103,16 @@ def run_of(operation: str) -> str:
     return f"bench/{operation.replace('@', '/')}"
 
 
-def operations(quick: bool) -> list[Operation]:
-    """Return the operations; ``quick`` makes them a tenth as large."""
+def operations(suite: str, quick: bool) -> list[Operation]:
+    """Return the operations of a suite; ``quick`` makes them a tenth as large."""
     if not quick:
-        return list(OPERATIONS)
-    return [op._replace(n=op.n // 10, slow=False) for op in OPERATIONS]
+        return list(SUITES[suite])
+    return [op._replace(n=op.n // 10, slow=False) for op in SUITES[suite]]
+
+
+def exposures_for(n: int) -> int:
+    """Return how many exposures the first n data IDs need, and at least those that there are always."""
+    return max(EXPOSURES, -(-n // DETECTORS))
 
 
 def data_ids(n: int) -> list[DataId]:
