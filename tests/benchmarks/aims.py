@@ -106,11 +106,13 @@ AIMS = (
     Aim("query_where", Kind.PEER, 4),
     Aim("query_first", Kind.PEER, 4),
     Aim("query_count", Kind.PEER, 4),
+    Aim("query_calibrations", Kind.PEER, 4),
+    Aim("query_overlaps", Kind.PEER, 4),
     Aim("import_package", Kind.SECONDS, 0.15, "start", ""),
     Aim("begin", Kind.PEER, 2, "start", ""),
     Aim("help", Kind.SECONDS, 0.3, "start", ""),
 )
-"""Speeds that the first slice of the butler was asked to have, at the workload's full size."""
+"""Speeds that the butler was asked to have, at the workload's full size."""
 
 
 def aims_of(operation: str, n: int, medium: str, durability: str) -> Sequence[Aim]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from lsst import sphgeom
+
+from butler_core import CollectionType, DatasetRef, Timespan
 from butler_core.models.batch import RawBatch
-from tests.benchmarks import workload
+from tests.benchmarks import survey, workload
 from tests.benchmarks.harness import Timed, serve
 from tests.benchmarks.side_ours import Ours, _exhaust
 
@@ -15,13 +19,16 @@ class OurQueries(Ours):
 
     def _ingest(self, run: str, which: range, transfer: Any) -> Timed:
         data_ids = workload.data_ids(which.stop)[which.start :]
+        return self._register(self.butler.make_refs(workload.DATASET_TYPE, data_ids, run=run))
+
+    def _register(self, refs: Sequence[DatasetRef]) -> Timed:
         batch = RawBatch()
-        batch.dataset_insertions.include(self.butler.make_refs(workload.DATASET_TYPE, data_ids, run=run))
+        batch.dataset_insertions.include(refs)
 
         def registered() -> int:
             # Users have no need to register what is not stored, so there is no public way but an import.
             self.butler._registry.apply_batch(batch)
-            return len(data_ids)
+            return len(refs)
 
         return registered
 
@@ -54,6 +61,43 @@ class OurQueries(Ours):
             return number
 
         return timed
+
+    def query_calibrations(self, n: int) -> Timed:
+        """Find the bias of each detector and exposure."""
+        self._certify(n)
+
+        def timed() -> int:
+            query = self.butler.query().join_dimensions(["exposure", "detector"])
+            query = query.join_datasets(survey.BIAS, survey.CALIBRATIONS)
+            rows = query.where(survey.exposures_where(n), instrument=workload.INSTRUMENT)
+            return sum(row["bias.uuid"] is not None for row in rows)
+
+        return timed
+
+    def query_overlaps(self, n: int) -> Timed:
+        """Find the patches that detectors saw."""
+        for element, records in survey.sky_records(n):
+            self.butler.insert_dimension_data(element, survey.with_polygons(sphgeom, records))
+
+        def timed() -> int:
+            return _exhaust(
+                self.butler.query_data_ids(
+                    ["visit", "detector", "patch"], instrument=workload.INSTRUMENT, skymap=survey.SKYMAP
+                )
+            )
+
+        return timed
+
+    def _certify(self, n: int) -> None:
+        butler, data_ids = self.butler, survey.bias_data_ids()
+        butler.register_dataset_type(
+            survey.BIAS, ("instrument", "detector"), workload.STORAGE_CLASS, is_calibration=True
+        )
+        butler.register_collection(survey.CALIBRATIONS, CollectionType.CALIBRATION)
+        for run, first, last in survey.validities(n):
+            refs = butler.make_refs(survey.BIAS, data_ids, run=self._run(run))
+            self._register(refs)()
+            butler.certify(survey.CALIBRATIONS, refs, Timespan(*survey.times(first, last)))
 
 
 if __name__ == "__main__":

@@ -140,16 +140,15 @@ def _plan(options: argparse.Namespace) -> Plan:
             media[name] = directory
         else:
             print(f"{directory} cannot be written, so nothing is measured on {name}.", file=sys.stderr)
+    divisor = 10 if options.quick else 1
     return Plan(
         media=media,
         sides=tuple(options.sides),
         pythons=pythons,
-        operations=[
-            op for op in workload.operations(options.suite, options.quick) if op.name in options.only
-        ],
+        operations=[op for op in workload.operations(options.suite, divisor) if op.name in options.only],
         startup={op.name for op in startup.OPERATIONS if options.suite == "basics"} & options.only,
         rounds=options.rounds or (1 if options.quick else 3),
-        n=workload.SIZES[options.suite] // (10 if options.quick else 1),
+        n=workload.SIZES[options.suite] // divisor,
         modules=workload.MODULES[options.suite],
     )
 

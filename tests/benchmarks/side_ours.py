@@ -205,9 +205,9 @@ def _exposures(first: int, n: int) -> list[workload.Record]:
     return records
 
 
-def _exhaust(refs: Iterable[DatasetRef]) -> int:
+def _exhaust(found: Iterable[object]) -> int:
     count = 0
-    for _ in refs:
+    for _ in found:
         count += 1
     return count
 

@@ -245,9 +245,9 @@ def _check(dataset: Any, data_id: Any) -> None:
         raise SystemExit(f"{data_id}: {dataset} came back")
 
 
-def _exhaust(refs: Iterable[Any]) -> int:
+def _exhaust(found: Iterable[Any]) -> int:
     count = 0
-    for _ in refs:
+    for _ in found:
         count += 1
     return count
 

@@ -82,6 +82,8 @@ QUERIES = (
     Operation("query_chain", 100_000, "find-first over a chain of 10 runs", repeats=3),
     Operation("query_first", 100, "first 100 by exposure and detector", repeats=5),
     Operation("query_count", 100_000, "count", repeats=5),
+    Operation("query_calibrations", 100_000, "calibration join, 10 000 certifications"),
+    Operation("query_overlaps", 60_000, "spatial join, 10 000 x 6 400 regions"),
 )
 """Questions about more datasets than the other operations are about; none has a file."""
 SUITES: dict[str, tuple[Operation, ...]] = {"basics": OPERATIONS, "queries": QUERIES}
@@ -103,11 +105,11 @@ def run_of(operation: str) -> str:
     return f"bench/{operation.replace('@', '/')}"
 
 
-def operations(suite: str, quick: bool) -> list[Operation]:
-    """Return the operations of a suite; ``quick`` makes them a tenth as large."""
-    if not quick:
+def operations(suite: str, divisor: int = 1) -> list[Operation]:
+    """Return the operations of a suite, so many times smaller."""
+    if divisor == 1:
         return list(SUITES[suite])
-    return [op._replace(n=op.n // 10, slow=False) for op in SUITES[suite]]
+    return [op._replace(n=max(1, op.n // divisor), slow=False) for op in SUITES[suite]]
 
 
 def exposures_for(n: int) -> int:
@@ -189,7 +191,6 @@ def small_records() -> list[tuple[str, list[Record]]]:
 
 def exposure_records(first: int, n: int) -> list[Record]:
     """Return n exposures; ``begin`` and ``end`` are TAI nanoseconds since 1970, for each side to make a timespan of."""
-    start = 1_767_225_600_000_000_000
     return [
         {
             "instrument": INSTRUMENT,
@@ -214,11 +215,16 @@ def exposure_records(first: int, n: int) -> list[Record]:
             "zenith_angle": 30.0,
             "has_simulated": False,
             "can_see_sky": True,
-            "begin": start + k * 40_000_000_000,
-            "end": start + k * 40_000_000_000 + 30_000_000_000,
+            "begin": exposure_begin(k),
+            "end": exposure_begin(k) + 30_000_000_000,
         }
         for k in range(first, first + n)
     ]
+
+
+def exposure_begin(k: int) -> int:
+    """Return when an exposure begins: TAI nanoseconds since 1970; the next one begins 40 s later."""
+    return 1_767_225_600_000_000_000 + k * 40_000_000_000
 
 
 MORE_EXPOSURES = 1_000
