@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Cell(NamedTuple):
-    """The medians of one operation in one setting, in seconds; None is not measured."""
+    """The medians of one operation in one setting, in its unit; None is not measured."""
 
     n: int
     peer: float | None
@@ -27,11 +27,13 @@ class Kind(Enum):
     """Things per second: at least."""
     SECONDS = "s"
     """Our time: at most."""
+    MEMORY = "MB"
+    """Our memory: at most."""
 
     @property
     def is_upper(self) -> bool:
         """Whether the bound must not be passed, rather than be reached."""
-        return self in (Kind.LIMIT, Kind.SECONDS)
+        return self in (Kind.LIMIT, Kind.SECONDS, Kind.MEMORY)
 
 
 class Aim(NamedTuple):
@@ -56,7 +58,7 @@ class Aim(NamedTuple):
                 return None if cell.limit is None else cell.ours / cell.limit
             case Kind.RATE:
                 return cell.n / cell.ours
-            case Kind.SECONDS:
+            case Kind.SECONDS | Kind.MEMORY:
                 return cell.ours
 
     def is_met(self, measured: float) -> bool:
@@ -108,6 +110,10 @@ AIMS = (
     Aim("query_count", Kind.PEER, 4),
     Aim("query_calibrations", Kind.PEER, 4),
     Aim("query_overlaps", Kind.PEER, 4),
+    # What it matters how many datasets there are: the limit is the first page of the fewest.
+    Aim("first_page", Kind.LIMIT, 1.5, "scale", ""),
+    Aim("last_page", Kind.LIMIT, 1.5, "scale", ""),
+    Aim("memory", Kind.MEMORY, 250, "scale", ""),
     Aim("import_package", Kind.SECONDS, 0.15, "start", ""),
     Aim("begin", Kind.PEER, 2, "start", ""),
     Aim("help", Kind.SECONDS, 0.3, "start", ""),

@@ -18,7 +18,7 @@ class OurQueries(Ours):
     """A repository with many datasets that have no artifacts."""
 
     def _ingest(self, run: str, which: range, transfer: Any) -> Timed:
-        data_ids = workload.data_ids(which.stop)[which.start :]
+        data_ids = workload.data_ids(which.stop, which.start)
         return self._register(self.butler.make_refs(workload.DATASET_TYPE, data_ids, run=run))
 
     def _register(self, refs: Sequence[DatasetRef]) -> Timed:
@@ -31,6 +31,12 @@ class OurQueries(Ours):
             return len(refs)
 
         return registered
+
+    def fill(self, n: int, at_once: int) -> None:
+        """Register n datasets in the RUN that queries search, not all of them in one batch."""
+        run = self._run(workload.ALL)
+        for first in range(0, n, at_once):
+            self._ingest(run, range(first, min(n, first + at_once)), "direct")()
 
     def query_arrow(self, n: int) -> Timed:
         """Make an Arrow table."""

@@ -16,7 +16,7 @@ class PeerQueries(Peer):
     """A repository with many datasets that have no artifacts."""
 
     def _ingest(self, run: str, which: range, transfer: str) -> Timed:
-        data_ids = workload.data_ids(which.stop)[which.start :]
+        data_ids = workload.data_ids(which.stop, which.start)
         return lambda: len(self.butler.registry.insertDatasets(self._type, data_ids, run=run, expand=False))
 
     def query_where(self, n: int) -> Timed:

@@ -12,6 +12,7 @@ from tests.benchmarks.results import Row, Setting
 
 _WIDTH = 150  # where output is no terminal
 _QUIET = 0.05
+_TITLES = {"start": "beginning", "scale": "more and more datasets; the limit is the first page of the fewest"}
 
 _MARKS = {True: "[green]met[/]", False: "[red]missed[/]", None: "[yellow]unknown[/]"}
 
@@ -65,7 +66,7 @@ def _notes(rounds: int, other_work: float | None) -> Iterator[str]:
 
 
 def _table(setting: Setting, rows: Sequence[Row], *, judge: bool) -> Table:
-    title = "beginning" if setting.medium == "start" else f"{setting.medium}, durability {setting.durability}"
+    title = _TITLES.get(setting.medium) or f"{setting.medium}, durability {setting.durability}"
     table = Table(title=title, title_justify="left")
     table.add_column("operation")
     for name in ("n", "peer", "ours", "limit", "peer / ours", "ours / limit"):
@@ -77,7 +78,7 @@ def _table(setting: Setting, rows: Sequence[Row], *, judge: bool) -> Table:
         cells = [
             row.operation.title,
             f"{cell.n:,}".replace(",", " "),
-            *(_seconds(value) for value in (cell.peer, cell.ours, cell.limit)),
+            *(_quantity(value, row.operation.unit) for value in (cell.peer, cell.ours, cell.limit)),
             _ratio(cell.peer, cell.ours, row.peer_range),
             _ratio(cell.ours, cell.limit, row.limit_range),
         ]
@@ -93,9 +94,11 @@ def _text(verdict: Verdict) -> str:
     return f"{verdict.aim}: {_number(verdict.measured)}"
 
 
-def _seconds(value: float | None) -> str:
+def _quantity(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
+    if unit != "s":
+        return f"{_number(value)} {unit}"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
 
 

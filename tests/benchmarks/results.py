@@ -16,7 +16,7 @@ class Setting(NamedTuple):
     """Where, and how durably: what stands in one table."""
 
     medium: str
-    """``disk`` or ``tmpfs``; ``start`` for what it costs to begin."""
+    """``disk`` or ``tmpfs``; ``start`` for what it costs to begin, ``scale`` for what it costs that there is much."""
     durability: str
     """``process`` or ``power-loss``; empty if it makes no difference."""
 

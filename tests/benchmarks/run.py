@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from tests.benchmarks import report, startup, workload
+from tests.benchmarks import report, scale, startup, workload
 from tests.benchmarks.environments import CACHE, SideError, find_peer, run
 from tests.benchmarks.machine import OtherWork
 from tests.benchmarks.results import Results, Row, Setting
@@ -25,6 +25,7 @@ from tests.benchmarks.workload import Operation
 
 _SIDES = ("peer", "limit", "ours")
 _START = Setting("start", "")
+_SCALE = Setting("scale", "")
 
 
 class Job(NamedTuple):
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     pythons: dict[str, Path]
     operations: list[Operation]
     startup: set[str]
+    scale: list[Operation]
     rounds: int
     n: int
     modules: str
@@ -92,7 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    every = (*startup.OPERATIONS, *(op for suite in workload.SUITES.values() for op in suite))
+    every = (
+        *startup.OPERATIONS,
+        *scale.OPERATIONS,
+        *(op for suite in workload.SUITES.values() for op in suite),
+    )
     names = sorted({op.name for op in every})
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
@@ -147,6 +153,14 @@ def _plan(options: argparse.Namespace) -> Plan:
         pythons=pythons,
         operations=[op for op in workload.operations(options.suite, divisor) if op.name in options.only],
         startup={op.name for op in startup.OPERATIONS if options.suite == "basics"} & options.only,
+        scale=[
+            op
+            for op in scale.OPERATIONS
+            if options.suite == "queries"
+            and "ours" in options.sides
+            and op.name in options.only
+            and not (options.quick and op.n > workload.SIZES["queries"])
+        ],
         rounds=options.rounds or (1 if options.quick else 3),
         n=workload.SIZES[options.suite] // divisor,
         modules=workload.MODULES[options.suite],
@@ -165,6 +179,9 @@ def _measure(plan: Plan, results: Results) -> None:
             if plan.startup:
                 console.print(f"round {number + 1}: start", highlight=False)
                 _measure_startup(plan, results, number)
+            if plan.scale:
+                console.print(f"round {number + 1}: scale", highlight=False)
+                _measure_scale(plan, results, number)
             jobs = plan.jobs() if plan.operations else []
             jobs = [job for job in jobs if plan.tasks(job, number)]
             for job in jobs if number % 2 == 0 else reversed(jobs):
@@ -211,6 +228,20 @@ def _measure_startup(plan: Plan, results: Results, number: int) -> None:
         results.add(_START, side, number, {key: [value] for key, value in seconds.items()})
 
 
+def _measure_scale(plan: Plan, results: Results, number: int) -> None:
+    parent = plan.media.get("tmpfs") or next(iter(plan.media.values()))
+    measured: dict[str, list[float]] = {}
+    sizes = sorted({op.n for op in plan.scale})
+    for n in sizes:
+        with _directory(parent) as place:
+            seconds = scale.measure(plan.pythons["ours"], Path(place), n)
+        measured |= {key: [value] for key, value in seconds.items()}
+    results.add(_SCALE, "ours", number, measured)
+    smallest = measured[f"first_page@{sizes[0]}"]
+    pages = {op.key: smallest for op in plan.scale if op.unit == "s"}
+    results.add(_SCALE, "limit", number, pages)
+
+
 @contextlib.contextmanager
 def _directory(parent: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="butler-bench-", dir=parent.absolute()) as directory:
@@ -223,4 +254,5 @@ def _tables(plan: Plan, results: Results) -> dict[Setting, list[Row]]:
     ]
     tables = {setting: results.rows(setting, plan.operations) for setting in settings}
     tables[_START] = results.rows(_START, startup.OPERATIONS)
+    tables[_SCALE] = results.rows(_SCALE, plan.scale)
     return {setting: rows for setting, rows in tables.items() if rows}

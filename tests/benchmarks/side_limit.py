@@ -232,7 +232,7 @@ class Limit:
 
 
 def _rows(which: range) -> list[Row]:
-    data_ids = workload.data_ids(which.stop)[which.start :]
+    data_ids = workload.data_ids(which.stop, which.start)
     return [Row(new_uuid(), str(d["instrument"]), int(d["exposure"]), int(d["detector"])) for d in data_ids]
 
 

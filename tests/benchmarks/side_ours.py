@@ -81,7 +81,7 @@ class Ours:
 
     def _ingest(self, run: str, which: range, transfer: Any) -> Timed:
         files = workload.file_paths(self._setting.files, which.stop)[which.start :]
-        data_ids = workload.data_ids(which.stop)[which.start :]
+        data_ids = workload.data_ids(which.stop, which.start)
         refs = self.butler.make_refs(workload.DATASET_TYPE, data_ids, run=run)
         datasets = [FileDataset(str(path), [ref]) for path, ref in zip(files, refs, strict=True)]
         return lambda: len(self.butler.ingest(*datasets, transfer=transfer))

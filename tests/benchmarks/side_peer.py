@@ -100,7 +100,7 @@ class Peer:
 
     def _ingest(self, run: str, which: range, transfer: str) -> Timed:
         files = workload.file_paths(self._setting.files, which.stop)[which.start :]
-        refs = self._make_refs(run, workload.data_ids(which.stop)[which.start :])
+        refs = self._make_refs(run, workload.data_ids(which.stop, which.start))
         datasets = [daf_butler.FileDataset(str(path), [ref]) for path, ref in zip(files, refs, strict=True)]
 
         def timed() -> int:

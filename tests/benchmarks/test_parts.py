@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.benchmarks import (
     harness,
     queries_limit,
     queries_ours,
+    scale,
     side_limit,
     side_ours,
     startup,
@@ -58,6 +60,13 @@ def test_a_side_does_the_work_and_counts_it(
     }
 
 
+def test_pages_and_memory_are_measured_in_processes_of_their_own(tmp_path: Path) -> None:
+    measured = scale.measure(Path(sys.executable), tmp_path, 400)
+    assert set(measured) == {"first_page@400", "last_page@400", "memory@400"}
+    assert all(value > 0 for value in measured.values())
+    assert 10 < measured["memory@400"] < 500
+
+
 @pytest.mark.parametrize("suite", workload.SUITES)
 def test_the_peer_has_each_operation_but_those_that_are_said_to_be_alone(suite: str) -> None:
     # It is not installed here, so its side can only be read.
@@ -72,7 +81,7 @@ def test_the_peer_has_each_operation_but_those_that_are_said_to_be_alone(suite: 
 
 def test_each_aim_is_for_something_that_is_measured() -> None:
     measured = {(op.name, op.n) for suite in workload.SUITES.values() for op in suite}
-    measured |= {(op.name, op.n) for op in startup.OPERATIONS}
+    measured |= {(op.name, op.n) for op in (*startup.OPERATIONS, *scale.OPERATIONS)}
     for aim in aims.AIMS:
         assert any(name == aim.operation and aim.n in (n, None) for name, n in measured), aim
 
@@ -88,6 +97,8 @@ def test_each_aim_is_for_something_that_is_measured() -> None:
         (aims.Kind.RATE, 51, False),
         (aims.Kind.SECONDS, 2, True),
         (aims.Kind.SECONDS, 1.9, False),
+        (aims.Kind.MEMORY, 2, True),
+        (aims.Kind.MEMORY, 1.9, False),
     ],
 )
 def test_an_aim_is_judged_by_the_medians(kind: aims.Kind, bound: float, expected: bool) -> None:

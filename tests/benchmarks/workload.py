@@ -47,6 +47,8 @@ class Operation(NamedTuple):
     """Whether the peer takes so long that it does it in the first round only."""
     alone: bool = False
     """Whether the peer has nothing like it."""
+    unit: str = "s"
+    """What is measured: seconds, or ``MB`` of memory."""
 
     @property
     def key(self) -> str:
@@ -117,11 +119,11 @@ def exposures_for(n: int) -> int:
     return max(EXPOSURES, -(-n // DETECTORS))
 
 
-def data_ids(n: int) -> list[DataId]:
-    """Return the first n data IDs: all detectors of the first exposure, then of the next."""
+def data_ids(n: int, first: int = 0) -> list[DataId]:
+    """Return the first n data IDs, or those from some place on: all detectors of the first exposure, then of the next."""
     return [
         {"instrument": INSTRUMENT, "exposure": 1 + k // DETECTORS, "detector": k % DETECTORS}
-        for k in range(n)
+        for k in range(first, n)
     ]
 
 
