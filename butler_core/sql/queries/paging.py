@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -39,6 +40,8 @@ class OrderKey(NamedTuple):
     nullable: bool = False
     is_loose: bool = False
     """Whether a row may have several values of it, each with the row coming up once more: the first of them counts."""
+    is_fixed: bool = False
+    """Whether the query fixes its value, so that all rows have the same."""
 
     def clause(self) -> sa.ColumnElement[Any]:
         """Return the term of ORDER BY: missing values come last either way."""
@@ -61,16 +64,20 @@ def rows_after(keys: Sequence[OrderKey], missing: Sequence[bool]) -> sa.ColumnEl
     missing
         For each key, whether that one row has no value; the others are bound to `key_parameter`.
     """
-    values = [sa.bindparam(key_parameter(position), type_=key.sql.type) for position, key in enumerate(keys)]
-    columns = [key.sql for key in keys]
-    if not any(key.nullable for key in keys) and len({key.descending for key in keys}) == 1:
-        # The database knows how to use an index for this form.
-        left: Any = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
-        right: Any = values[0] if len(values) == 1 else sa.tuple_(*values)
-        condition: sa.ColumnElement[bool] = left < right if keys[0].descending else left > right
-        return condition
+    # Of what is fixed nothing comes after, and databases look up the rest in an index only if it stands alone.
+    free = [
+        (key, sa.bindparam(key_parameter(position), type_=key.sql.type), is_missing)
+        for position, (key, is_missing) in enumerate(zip(keys, missing, strict=True))
+        if not key.is_fixed
+    ]
+    if (
+        free
+        and not any(key.nullable for key, _, _ in free)
+        and len({key.descending for key, _, _ in free}) == 1
+    ):
+        return _beyond([key for key, _, _ in free], [value for _, value, _ in free])
     after: sa.ColumnElement[bool] = sa.false()
-    for key, value, is_missing in reversed(list(zip(keys, values, missing, strict=True))):
+    for key, value, is_missing in reversed(free):
         if is_missing:
             after = sa.and_(key.sql.is_(None), after)
             continue
@@ -79,6 +86,25 @@ def rows_after(keys: Sequence[OrderKey], missing: Sequence[bool]) -> sa.ColumnEl
             beyond = sa.or_(beyond, key.sql.is_(None))
         after = sa.or_(beyond, sa.and_(key.sql == value, after))
     return after
+
+
+def _beyond(keys: Sequence[OrderKey], values: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Return the condition in the form for which databases know how to use an index: keys go one way, none is missing."""
+    columns = [key.sql for key in keys]
+    tables = [getattr(column, "table", column) for column in columns]
+    descends = keys[0].descending
+    left, right = _row(columns), _row(values)
+    beyond: sa.ColumnElement[bool] = left < right if descends else left > right
+    together = sum(1 for _ in takewhile(lambda table: table is tables[0], tables))
+    if together == len(keys):
+        return beyond
+    # No index has the columns of several tables, but the first table's says where to begin.
+    left, right = _row(columns[:together]), _row(values[:together])
+    return sa.and_(left <= right if descends else left >= right, beyond)
+
+
+def _row(values: Sequence[sa.ColumnElement[Any]]) -> Any:
+    return values[0] if len(values) == 1 else sa.tuple_(*values)
 
 
 class PageToken(NamedTuple):

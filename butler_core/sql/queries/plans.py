@@ -464,24 +464,26 @@ class Plan:
         sorting = Sorting(self._query, self._names, self.result, self.dimensions, groups, self.main, timed)
         keys = sorting.keys(conditions)
         if self._query.kind != "rows" and (self.main is None or not self.is_ordered):
-            for name in self._key_order():
-                keys.append(OrderKey(joins.column(name), dimension_kind(self.result, name)))
+            for name in self._key_order(self.result.required):
+                keys.append(self._dimension_key(joins, name))
         if self.main is not None and (self.is_ordered or self.main in timed):
             keys.append(OrderKey(self._main_source(sources).uuid, "uuid"))
         return keys
 
     def _part_keys(self, joins: Joins, sources: Sequence[SearchSource | None]) -> list[OrderKey]:
         """Return keys for rows that each come of one combination of what is joined."""
-        group = self.dimensions
-        keys = [OrderKey(joins.column(name), dimension_kind(group, name)) for name in group.required]
+        keys = [self._dimension_key(joins, name) for name in self._key_order(self.dimensions.required)]
         return keys + [OrderKey(source.uuid, "uuid") for source in sources if source is not None]
 
-    def _key_order(self) -> tuple[DimensionName, ...]:
+    def _dimension_key(self, joins: Joins, name: DimensionName) -> OrderKey:
+        is_fixed = any(name == fixed for fixed, _ in (*self._query.data_id, *self.governor_slots))
+        return OrderKey(joins.column(name), dimension_kind(self.dimensions, name), is_fixed=is_fixed)
+
+    def _key_order(self, required: tuple[DimensionName, ...]) -> tuple[DimensionName, ...]:
         """Return the required dimensions in the order in which rows come; of what is joined by regions, one side after the other.
 
         A database can walk through that side by its key then, and need not sort all pairs for a page.
         """
-        required = self.result.required
         if self.main is not None or not self._overlaps:
             return required
         first = self.universe.get_element(self._overlaps[0].left).required

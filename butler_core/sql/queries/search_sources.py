@@ -224,7 +224,8 @@ class TimedSearch:
         """
         columns = [*place.keys.values(), *([when.begin] if when is not None and when.is_joined else [])]
         known = [column == column for column in columns]
-        return place._replace(type=sa.case((sa.and_(sa.true(), *known), place.type)))
+        keys = {name: sa.func.coalesce(column, column) for name, column in place.keys.items()}
+        return place._replace(type=sa.case((sa.and_(sa.true(), *known), place.type)), keys=keys)
 
     def _source(self, joins: Joins, when: When | None, validity: sa.FromClause) -> SearchSource:
         columns = validity.c
