@@ -149,15 +149,15 @@ class DatasetRef:
     def uuid(self) -> UUID:
         """Its identity, the same in every repository."""
         uuid = self._uuid
-        if uuid.__class__ is bytes:
+        if isinstance(uuid, bytes):
             self._uuid = uuid = uuid_from_bytes(uuid)
-        return uuid  # type: ignore[return-value]
+        return uuid
 
     @property
     def uuid_bytes(self) -> bytes:
         """The 16 bytes of `uuid`, without making the object."""
         uuid = self._uuid
-        return uuid if uuid.__class__ is bytes else uuid.bytes  # type: ignore[union-attr]
+        return uuid if isinstance(uuid, bytes) else uuid.bytes
 
     @property
     def dataset_type(self) -> DatasetType:

@@ -21,7 +21,7 @@ class DatasetRows(Set[DatasetRef]):
 
     def add_rows(self, dataset_type: DatasetType, rows: Iterable[Row]) -> None:
         """Add datasets of one type."""
-        keyed = {row[0] if row[0].__class__ is bytes else row[0].bytes: row for row in rows}
+        keyed = {row[0] if isinstance(row[0], bytes) else row[0].bytes: row for row in rows}
         if keyed:
             self.by_type.setdefault(dataset_type, {}).update(keyed)
 

@@ -12,13 +12,22 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from butler_core.errors import UnavailableError
 from butler_core.forks import watch
 
 _IDLE_CONNECTIONS = 16
 _FORK_PATIENCE_SECONDS = 10.0
+
+
+class Lent(NamedTuple):
+    """A connection of the driver, lent to a transaction."""
+
+    connection: Any
+    era: int
+    was_idle: bool
+    """Whether it had been used before."""
 
 
 class Connections:
@@ -46,7 +55,7 @@ class Connections:
         self._changed = threading.Condition(self._gate)
         self._is_forking = False
 
-    def acquire(self) -> tuple[Any, int]:
+    def acquire(self) -> Lent:
         """Lend a connection, a new one if none is idle; give the whole answer back to `release`."""
         with self._gate:
             while self._is_forking:
@@ -55,18 +64,18 @@ class Connections:
             era = self._era
             connection = self._idle.pop() if self._idle else None
         if connection is not None:
-            return connection, era
+            return Lent(connection, era, True)
         try:
             _check_usable()
-            return self._connect(), era
+            return Lent(self._connect(), era, False)
         except BaseException:
             with self._gate:
                 self._give_back()
             raise
 
-    def release(self, lent: tuple[Any, int], *, is_good: bool) -> None:
+    def release(self, lent: Lent, *, is_good: bool) -> None:
         """Take a connection back; one that is not good is closed."""
-        connection, era = lent
+        connection, era, _ = lent
         with self._gate:
             self._give_back()
             if is_good and era == self._era and len(self._idle) < _IDLE_CONNECTIONS:

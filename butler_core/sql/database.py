@@ -6,23 +6,32 @@ parameter, and what the driver's errors mean.  Everything else in this package i
 
 from __future__ import annotations
 
+import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError
+from butler_core.errors import ConflictError, ForbiddenError, OutcomeUnknownError, UnavailableError
 from butler_core.expressions.patterns import Pattern
 from butler_core.models.dataset_ref import uuid_from_bytes
 from butler_core.models.names import DimensionName
-from butler_core.sql.connections import Connections
+from butler_core.sql.connections import Connections, Lent
 from butler_core.sql.regions import Regions
+
+_PATIENCE_SECONDS = 30.0
+_SHORTEST_NAP_SECONDS = 0.001
+_LONGEST_NAP_SECONDS = 0.1
+
+_Result = TypeVar("_Result")
 
 ColumnKind: TypeAlias = Literal["int", "float", "string", "bool", "bytes", "uuid", "time", "json"]
 """What a column of the database holds.  Regions are ``bytes``; a timespan is two columns of ``time``."""
@@ -56,6 +65,10 @@ class Cursor(Protocol):
 
 class ConstraintError(ConflictError):
     """A constraint of the database does not hold.  It is diagnosed before users see it, see `butler_core.sql.writing.writer`."""
+
+
+class ContentionError(UnavailableError):
+    """A transaction was rolled back because another was faster; `Database.transact` runs it again."""
 
 
 class InlineRows(NamedTuple):
@@ -141,20 +154,63 @@ class Database(ABC):
             )
         return Session(self, self._connections, name)
 
+    def transact(self, work: Callable[[Cursor], _Result], name: str = "") -> _Result:
+        """Run a write transaction, again as long as it loses against others; return what ``work`` returns.
+
+        Parameters
+        ----------
+        work
+            Does everything in the transaction of a cursor, and nothing else: it may be called several times.
+        name
+            See `write`, whose errors this raises too.
+
+        Raises
+        ------
+        UnavailableError
+            If it has lost for half a minute.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        nap = _SHORTEST_NAP_SECONDS
+        while True:
+            try:
+                with self.write(name) as cursor:
+                    return work(cursor)
+            except ContentionError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(nap * random.uniform(0.5, 1.5))
+            nap = min(2 * nap, _LONGEST_NAP_SECONDS)
+
     def ask(self, text: str, values: Sequence[Any]) -> list[Any]:
         """Run one statement that only reads, which sees one state of the database by itself; return its rows."""
-        lent = self._connections.acquire()
-        is_good = False
-        try:
-            cursor: Cursor = lent[0].cursor()
+
+        def run(connection: Any) -> list[Any]:
+            cursor: Cursor = connection.cursor()
             self.execute_alone(cursor, text, values)
-            rows: list[Any] = cursor.fetchall()
-            is_good = True
-        except self.driver_errors as error:
-            raise self.translate(error) from error
-        finally:
-            self._connections.release(lent, is_good=is_good)
+            return cursor.fetchall()
+
+        lent, rows = self.lend(run)
+        self._connections.release(lent, is_good=True)
         return rows
+
+    def lend(self, begin: Callable[[Any], _Result]) -> tuple[Lent, _Result]:
+        """Lend a connection on which something was begun; return it for `Connections.release`, and what ``begin`` returned.
+
+        An idle connection may have been lost since it was used: then another is lent.
+        """
+        while True:
+            lent = self._connections.acquire()
+            try:
+                return lent, begin(lent.connection)
+            except BaseException as error:
+                is_lost = isinstance(error, self.driver_errors) and self.is_lost(lent.connection)
+                self._connections.release(lent, is_good=False)
+                if is_lost and lent.was_idle:
+                    self._connections.close()  # the others were lost with it
+                    continue
+                if isinstance(error, self.driver_errors):
+                    raise self.translate(error) from error
+                raise
 
     def close(self) -> None:
         """Close all connections; may be called again, and a later transaction opens new ones."""
@@ -189,6 +245,17 @@ class Database(ABC):
     def translate(self, error: Exception) -> Exception:
         """Return the error of `butler_core.errors` that stands for one of the driver; `ConstraintError` for constraints."""
 
+    def is_lost(self, connection: Any) -> bool:
+        """Return whether a connection that failed is of no use any more, as after the server's restart."""
+        return False
+
+    def make_room(self, cursor: Cursor) -> None:  # noqa: B027 (most need nothing)
+        """Make what tables need before they can be made, in the same transaction; `ConflictError` if a registry is there."""
+
+    def insert_rows(self, cursor: Cursor, table: sa.Table, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows that are not there yet, each with all columns of a table in order; ``text`` is the INSERT for one."""
+        cursor.executemany(text, rows)
+
     # -- what a plugin supplies: SQL
 
     @abstractmethod
@@ -202,6 +269,10 @@ class Database(ABC):
         ``is_small``: rows of a few short values that are found by primary key only, so may be stored in its index.
         ``has_surrogate``: the database numbers the rows, and never gives a number twice.
         """
+
+    def never_overlapping(self, keys: Sequence[str], begin: str, end: str) -> Sequence[SchemaItem]:
+        """Return what in a table keeps times of one key apart, against writers that cannot see one another's rows."""
+        return ()
 
     @abstractmethod
     def insert(self, table: sa.Table) -> Any:
@@ -289,23 +360,18 @@ class Session:
         self._name = name  # None: reads only
 
     def __enter__(self) -> Cursor:
-        database = self._database
-        self._lent = self._connections.acquire()
-        try:
-            cursor: Cursor = self._lent[0].cursor()
-        except BaseException:
-            self._connections.release(self._lent, is_good=False)
-            raise
-        self._cursor = cursor
+        self._lent, self._cursor = self._database.lend(self._begin)
+        return self._cursor
+
+    def _begin(self, connection: Any) -> Cursor:
+        cursor: Cursor = connection.cursor()
         try:
             if self._first:
-                database.begin_reading(cursor, self._first)
+                self._database.begin_reading(cursor, self._first)
             else:
-                database.begin(cursor, self._name is not None)
-        except BaseException as error:
-            self._discard()
-            if isinstance(error, database.driver_errors):
-                raise database.translate(error) from error
+                self._database.begin(cursor, self._name is not None)
+        except BaseException:
+            self._end(cursor)
             raise
         return cursor
 
@@ -325,6 +391,9 @@ class Session:
         except BaseException as error:
             self._discard()
             if isinstance(error, self._database.driver_errors):
+                meant = self._database.translate(error)
+                if isinstance(meant, ContentionError | ConstraintError):  # an answer: it was rolled back
+                    raise meant from error
                 raise OutcomeUnknownError(
                     f"{self._database.location} did not say whether a transaction was committed: {error}",
                     remedy="Run 'butler recover' when the database is back.",
@@ -344,13 +413,14 @@ class Session:
             self._connections.release(self._lent, is_good=True)
 
     def _discard(self) -> None:
-        """Close the connection, with whatever it holds.
-
-        The cursor comes first: a traceback may keep it alive for long, and with it the transaction and its locks.
-        """
+        """Close the connection, with whatever it holds."""
         try:
-            with suppress(*self._database.driver_errors):
-                self._cursor.execute("ROLLBACK")
-            self._cursor.close()
+            self._end(self._cursor)
         finally:
             self._connections.release(self._lent, is_good=False)
+
+    def _end(self, cursor: Cursor) -> None:
+        """Close a cursor before its connection: a traceback may keep it alive for long, with the transaction and its locks."""
+        with suppress(*self._database.driver_errors):
+            cursor.execute("ROLLBACK")
+        cursor.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from butler_core import tai
 from butler_core.models.journal import BatchOutcome
-from butler_core.sql.database import Database
+from butler_core.sql.database import Cursor, Database
 from butler_core.sql.schema.tables import Schema
 from butler_core.sql.statement import Statement
 
@@ -67,11 +68,12 @@ class Forgetting:
         while found := self._find_page(after, until, tai.datetime_to_tai(before)):
             doomed = [key for key in found if key not in kept]
             if doomed:
-                with self._database.write() as cursor:
-                    self._remove.execute(cursor, (self._bind(doomed),))
-                    forgotten += cursor.rowcount
+                forgotten += self._database.transact(partial(self._forget, doomed))
             after = found[-1]
         return forgotten
+
+    def _forget(self, doomed: Iterable[Any], cursor: Cursor) -> int:
+        return self._remove.execute(cursor, (self._bind(doomed),)).rowcount
 
     def _find_page(self, after: Any, until: Any, before: int) -> list[Any]:
         with self._database.read() as cursor:

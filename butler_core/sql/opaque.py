@@ -16,7 +16,7 @@ from butler_core.models.names import ArtifactName, ColumnName, DatastoreId, Opaq
 from butler_core.models.opaque import OpaqueTable, StoredRecords
 from butler_core.sql.database import Cursor
 from butler_core.sql.schema.tables import Schema
-from butler_core.sql.statement import Statement
+from butler_core.sql.statement import Insertion, Statement
 
 
 class TableRows:
@@ -38,7 +38,7 @@ class TableRows:
         uuid = self.table.c.dataset_uuid
         datasets = database.inline_values("datasets", "uuid")
         self._bind = datasets.bind
-        self.insert = Statement(database, database.insert(self.table), self.names)
+        self.insert = Insertion(database, self.table)
         remove: Any = sa.delete(self.table).where(uuid.in_(datasets.select))
         if table.artifact_column is not None:
             remove = remove.returning(uuid, self.table.c[table.artifact_column])

@@ -32,7 +32,7 @@ from butler_core.models.names import (
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.catalog import Catalog
 from butler_core.sql.context import SqlContext, make_context
-from butler_core.sql.database import Database
+from butler_core.sql.database import Cursor, Database
 from butler_core.sql.forgetting import Forgetting
 from butler_core.sql.lookups.artifact_records import read_artifact_records
 from butler_core.sql.lookups.dataset_refs import RefFinder
@@ -71,6 +71,7 @@ class SqlRegistry(Registry):
         """Make all tables in an empty database, in one transaction."""
         context = make_context(database, universe, bridges)
         with database.write() as cursor:
+            database.make_room(cursor)
             context.schema.create_all(cursor)
             write_meta(context, cursor)
             Generation(context).start.execute(cursor, (1, 1, 0))
@@ -161,9 +162,12 @@ class SqlRegistry(Registry):
     def fence(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
         """Insert FENCED where there is no outcome, and return what holds now."""
         batch_ids = list(batch_ids)
-        with self._context.database.write() as cursor:
+
+        def fence(cursor: Cursor) -> Mapping[UUID, BatchOutcome]:
             self._outcomes.fence(cursor, batch_ids)
             return self._outcomes.read(cursor, batch_ids)
+
+        return self._context.database.transact(fence)
 
     def outcomes(self, batch_ids: Iterable[UUID]) -> Mapping[UUID, BatchOutcome]:
         """Return what is known of batches."""

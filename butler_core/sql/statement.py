@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 
 from butler_core.errors import InternalError
@@ -115,3 +116,24 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"Statement({self.text!r})"
+
+
+class Insertion:
+    """Inserts rows that are not there yet into a table, however many.
+
+    Parameters
+    ----------
+    database
+        Whose it is.
+    table
+        The table; rows have all its columns, in order.
+    """
+
+    def __init__(self, database: Database, table: sa.Table) -> None:
+        self._database, self._table = database, table
+        self._one = Statement(database, database.insert(table), [column.name for column in table.columns])
+
+    def execute_many(self, cursor: Cursor, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Insert each of many rows."""
+        rows = rows if isinstance(rows, list) else list(rows)
+        self._database.insert_rows(cursor, self._table, self._one.text, rows)

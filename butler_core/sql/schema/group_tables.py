@@ -45,6 +45,7 @@ def validity_columns(database: Database, name: str, group: DimensionGroup) -> li
         sa.Column("_end", time, nullable=False),
         sa.Column("_uuid", database.column_type("uuid"), nullable=False),
         *_constraints(name, group),
+        *database.never_overlapping(["_type", "_collection", *group.required], "_begin", "_end"),
     ]
 
 

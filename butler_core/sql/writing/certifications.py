@@ -18,7 +18,7 @@ from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.lookups.dataset_finder import DatasetFinder
 from butler_core.sql.schema.element_tables import timespan_to_row
-from butler_core.sql.statement import Statement
+from butler_core.sql.statement import Insertion, Statement
 from butler_core.sql.writing.collections import get_collection
 from butler_core.sql.writing.memberships import GroupMembership, MembershipTables
 from butler_core.sql.writing.summaries import SummaryWriter
@@ -63,7 +63,7 @@ class _ValidityStatements:
             ),
             ["type", "collection", *(f"key{position}" for position in range(len(keys))), "begin"],
         )
-        self._insert = Statement(database, database.insert(table), [column.name for column in table.columns])
+        self._insert = Insertion(database, table)
 
     def read(
         self, cursor: Cursor, type_id: int, collection_id: int, begin: int, end: int

@@ -108,7 +108,7 @@ class DatasetTypeWriter:
             dataset_type.name,
             group_id,
             dataset_type.storage_class_name,
-            int(dataset_type.is_calibration),
+            dataset_type.is_calibration,
             changed,
         )
         if known is None:
@@ -140,13 +140,13 @@ class DatasetTypeWriter:
         dimensions = json.dumps(group.required)
         row = self._find_group.first(cursor, (dimensions,))
         if row is None:
-            ((group_id,),) = self._insert_group.all(cursor, (dimensions, int(needs_validity)))
+            ((group_id,),) = self._insert_group.all(cursor, (dimensions, needs_validity))
             schema.create(cursor, schema.membership(group_id, group))
             has_validity = False
         else:
             group_id, has_validity = row
         if needs_validity and not has_validity:
-            self._add_validity.execute(cursor, (1, group_id))
+            self._add_validity.execute(cursor, (True, group_id))
             schema.create(cursor, schema.validity(group_id, group))
         return int(group_id)
 

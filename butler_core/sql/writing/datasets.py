@@ -25,7 +25,7 @@ from butler_core.sql.catalog import Collection, RegisteredType
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.lookups.dataset_finder import DatasetFinder
-from butler_core.sql.statement import Statement
+from butler_core.sql.statement import Insertion, Statement
 from butler_core.sql.writing.collections import get_collection
 from butler_core.sql.writing.memberships import GroupMembership, MembershipTables
 from butler_core.sql.writing.summaries import SummaryWriter
@@ -62,7 +62,7 @@ class DatasetWriter:
         database, table = context.database, context.schema.dataset
         uuids = database.inline_values("uuids", "uuid")
         self._bind = uuids.bind
-        self._insert = Statement(database, database.insert(table), [column.name for column in table.columns])
+        self._insert = Insertion(database, table)
         self._delete = Statement(database, sa.delete(table).where(table.c.uuid.in_(uuids.select)), ["uuids"])
 
     # -- insertion

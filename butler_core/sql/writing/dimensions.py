@@ -14,7 +14,7 @@ from butler_core.models.record import DimensionRecord
 from butler_core.models.results import SyncResult, SyncStatus
 from butler_core.sql.context import SqlContext
 from butler_core.sql.schema.element_tables import ElementTable
-from butler_core.sql.statement import Statement
+from butler_core.sql.statement import Insertion, Statement
 from butler_core.sql.writing.overlaps import OverlapWriter
 from butler_core.sql.writing.transaction import Transaction
 
@@ -30,7 +30,7 @@ class DimensionWriter:
 
     def __init__(self, context: SqlContext) -> None:
         self._context = context
-        self._insertions: dict[DimensionElementName, Mapping[SetInsertMode, Statement]] = {}
+        self._insertions: dict[DimensionElementName, Mapping[SetInsertMode, Statement | Insertion]] = {}
         self._overlaps = OverlapWriter(context.database, context.records)
 
     def _get_table(self, element: DimensionElementName) -> ElementTable:
@@ -43,13 +43,13 @@ class DimensionWriter:
             )
         return table
 
-    def _get_statement(self, table: ElementTable, mode: SetInsertMode) -> Statement:
+    def _get_statement(self, table: ElementTable, mode: SetInsertMode) -> Statement | Insertion:
         insertions = self._insertions.get(table.element.name)
         if insertions is None:
             insertions = self._insertions[table.element.name] = self._make_statements(table)
         return insertions[mode]
 
-    def _make_statements(self, table: ElementTable) -> Mapping[SetInsertMode, Statement]:
+    def _make_statements(self, table: ElementTable) -> Mapping[SetInsertMode, Statement | Insertion]:
         database = self._context.database
         columns = list(table.table.columns)
         names = [column.name for column in columns]
@@ -58,7 +58,7 @@ class DimensionWriter:
         rest = {column.name: insert.excluded[column.name] for column in columns if not column.primary_key}
         replace = insert.on_conflict_do_update(index_elements=list(table.key), set_=rest) if rest else skip
         return {
-            SetInsertMode.INSERT_OR_FAIL: Statement(database, insert, names),
+            SetInsertMode.INSERT_OR_FAIL: Insertion(database, table.table),
             SetInsertMode.INSERT_OR_SKIP: Statement(database, skip, names),
             SetInsertMode.INSERT_OR_REPLACE: Statement(database, replace, names),
         }

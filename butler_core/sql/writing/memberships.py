@@ -15,7 +15,7 @@ from butler_core.sql.catalog import Collection, RegisteredType
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
 from butler_core.sql.schema.group_tables import key_kinds
-from butler_core.sql.statement import Statement
+from butler_core.sql.statement import Insertion, Statement
 from butler_core.sql.writing.transaction import Transaction
 
 
@@ -41,9 +41,7 @@ class GroupMembership:
         self.keys = [self.table.c[name] for name in group.required]
         self.width = len(self.keys)
         self.uuids = self.database.inline_values("uuids", "uuid")
-        self.insert = Statement(
-            self.database, self.database.insert(self.table), [column.name for column in self.table.columns]
-        )
+        self.insert = Insertion(self.database, self.table)
 
     @lazy_property
     def validity(self) -> sa.Table:

@@ -25,7 +25,7 @@ from butler_core.models.batch_checks import check_batch
 from butler_core.models.bulk import unwatched
 from butler_core.models.results import SyncResult
 from butler_core.sql.context import SqlContext
-from butler_core.sql.database import ConstraintError
+from butler_core.sql.database import ConstraintError, Cursor
 from butler_core.sql.lookups.dataset_finder import DatasetFinder
 from butler_core.sql.outcomes import Outcomes
 from butler_core.sql.writing.associations import AssociationWriter
@@ -80,13 +80,16 @@ class BatchWriter:
     def _attempt(
         self, batch: RawBatch, records: Sequence[PreparedRecords], *, is_careful: bool
     ) -> BatchResults:
-        with self._context.database.write(str(batch.batch_id)) as cursor:
+        def attempt(cursor: Cursor) -> tuple[BatchResults, Transaction | None]:
             earlier = self._outcomes.claim(cursor, batch)
             if earlier is not None:
-                return earlier
+                return earlier, None
             transaction = Transaction(self._context, self._generation, cursor, is_careful=is_careful)
-            results = self._write(transaction, batch, records)
-        transaction.publish()
+            return self._write(transaction, batch, records), transaction
+
+        results, transaction = self._context.database.transact(attempt, str(batch.batch_id))
+        if transaction is not None:
+            transaction.publish()
         return results
 
     def _write(
