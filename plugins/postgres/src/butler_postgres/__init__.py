@@ -1,0 +1,1 @@
+"""A butler registry in a PostgreSQL database."""

@@ -1,0 +1,16 @@
+"""One PostgreSQL server for all tests, and a schema of its own for each registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from butler_postgres import testing
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The URL of a server."""
+    with testing.server_url() as url:
+        yield url
