@@ -21,6 +21,7 @@ from butler_core.errors import (
     NotFoundError,
 )
 from butler_core.lazy import lazy_property
+from butler_core.models.checking import read_items, read_name, read_names
 from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionName, DatasetTypeName
@@ -66,7 +67,7 @@ class Definitions:
 
         Raises `DatasetTypeNotFoundError`.
         """
-        found = self.dataset_types.get(name)
+        found = self.dataset_types.get(read_name(name, "a dataset type"))
         if found is not None:
             return found
         parent, _, component = name.partition(".")
@@ -80,7 +81,7 @@ class Definitions:
 
     def get_collection(self, name: CollectionName) -> CollectionInfo:
         """Return a collection; `CollectionNotFoundError`."""
-        found = self.collections.get(name)
+        found = self.collections.get(read_name(name, "a collection"))
         if found is None:
             raise CollectionNotFoundError(
                 f"There is no collection {name!r}.",
@@ -94,7 +95,7 @@ class Definitions:
         if isinstance(pattern, EllipsisType):
             return tuple(self.collections)
         found: dict[CollectionName, None] = {}
-        for item in (pattern,) if isinstance(pattern, str) else pattern:
+        for item in read_names(pattern, "collections"):
             if is_glob(item):
                 found.update(dict.fromkeys(fnmatch.filter(self.collections, item)))
             else:
@@ -108,10 +109,11 @@ class Definitions:
         if isinstance(pattern, EllipsisType):
             return tuple(self.dataset_types.values())
         found: dict[str, DatasetType] = {}
-        for item in (pattern,) if isinstance(pattern, (str, DatasetType)) else pattern:
+        given = (pattern,) if isinstance(pattern, str | DatasetType) else read_items(pattern, "dataset types")
+        for item in given:
             if isinstance(item, DatasetType):
                 found[item.name] = self._check_same(item)
-            elif is_glob(item):
+            elif is_glob(read_name(item, "a dataset type")):
                 found.update((n, self.dataset_types[n]) for n in fnmatch.filter(self.dataset_types, item))
             else:
                 found[item] = self.get_dataset_type(item)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 from butler_core.arguments import implied_values, refuse_contradiction
@@ -14,6 +15,7 @@ from butler_core.errors import DataIdError, DatasetNotFoundError, InvalidInputEr
 from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.lookup_times import LookupTime, refuse_unknown_time, split_data_id
+from butler_core.models.checking import read_items, read_mapping, read_names
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.data_id_keys import is_plain
 from butler_core.models.dataset_ref import DatasetRef, new_uuid, refs_from_rows
@@ -35,6 +37,22 @@ class Defaults(NamedTuple):
     collections: tuple[CollectionName, ...]
     run: CollectionName | None
     data_id: DataCoordinate
+
+
+def ordered_names(pattern: CollectionPattern) -> tuple[CollectionName, ...]:
+    """Return the names of collections for a search that takes the first of several datasets.
+
+    Raises `InvalidInputError` for what has no order: globs, and sets of more than one.
+    """
+    given = ("*",) if isinstance(pattern, EllipsisType) else read_names(pattern, "collections")
+    globs = [name for name in given if is_glob(name)]
+    lacking = repr(globs[0]) if globs else f"a set of {', '.join(sorted(given))}"
+    if globs or (isinstance(pattern, Set) and len(given) > 1):
+        raise InvalidInputError(
+            f"A search for the first dataset needs collections in order, and {lacking} has none.",
+            remedy="Give a list of names, or search with find_first=False.",
+        )
+    return given
 
 
 class Resolver:
@@ -62,17 +80,7 @@ class Resolver:
         """Return ordered names for a search that takes the first of several; globs have no order and are refused."""
         if pattern is None:
             return self._defaults.collections
-        if pattern is ...:
-            items: tuple[str, ...] = ("...",)
-        else:
-            items = (pattern,) if isinstance(pattern, str) else tuple(pattern)
-        globs = [item for item in items if item == "..." or is_glob(item)]
-        if globs:
-            raise InvalidInputError(
-                f"A search for the first dataset needs collections in order, and {globs[0]!r} has none.",
-                remedy="Name the collections, or search with find_first=False.",
-            )
-        return items
+        return ordered_names(pattern)
 
     def plain(
         self,
@@ -111,7 +119,7 @@ class Resolver:
 
     def data_ids(self, dimensions: DimensionGroup, data_ids: Iterable[DataId]) -> list[DataCoordinate]:
         """Return many data IDs, in order; other keys than the primary ones are looked up for all of them together."""
-        given: list[Any] = list(data_ids)
+        given = read_items(data_ids, "data IDs")
         try:
             return [self._standardize(dimensions, each, {}) for each in given]
         except DataIdError:
@@ -150,9 +158,9 @@ class Resolver:
 
     def _is_plain(self, data_id: Mapping[str, Any] | None) -> bool:
         # Of an abstract class's kind it is slow to ask, so the usual dictionaries are told by their type.
-        if not data_id or (type(data_id) is not dict and isinstance(data_id, DataCoordinate)):
+        if data_id is None or (type(data_id) is not dict and isinstance(data_id, DataCoordinate)):
             return True
-        return is_plain(self._universe, data_id)
+        return is_plain(self._universe, read_mapping(data_id, "data_id"))
 
     def _standardize(
         self, dimensions: DimensionGroup | None, data_id: DataId | None, kwargs: Mapping[str, DataIdValue]
@@ -170,6 +178,11 @@ class Resolver:
         """Return a registered dataset type by name, or check an object against the registered one."""
         if isinstance(given, str):
             return self._cache.get_dataset_type(given)
+        if not isinstance(given, DatasetType):
+            raise InvalidInputError(
+                f"{given!r} of type {type(given).__name__} is no dataset type.",
+                remedy="Give its name, or a DatasetType.",
+            )
         self._cache.get_dataset_type(given.name)
         return self._cache.current().match_dataset_types(given)[0]
 
@@ -226,6 +239,10 @@ class Resolver:
         timespan: Timespan | None,
     ) -> DatasetRef | None:
         """Find one dataset by its plain data ID, with dimension records and datastore records if they are wanted."""
+        if timespan is not None and not isinstance(timespan, Timespan):
+            raise InvalidInputError(
+                f"timespan={timespan!r} is no Timespan.", remedy="Give Timespan(begin, end)."
+            )
         for _ in range(10):
             definitions = self._cache.current()
             dataset_type = self.dataset_type(given)

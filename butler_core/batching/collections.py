@@ -62,11 +62,10 @@ class Collections(Collecting):
             raise InvalidInputError(
                 f"Children are a sequence, not {children!r}.", remedy=f"Give [{children!r}]."
             )
-        if mode is not SequenceEditMode.REMOVE and any(isinstance(child, int) for child in children):
+        given = tuple(children)
+        if mode is not SequenceEditMode.REMOVE and any(isinstance(child, int) for child in given):
             raise InvalidInputError("Positions can only be removed.", remedy="Give names of collections.")
-        self._edit(
-            ChainedCollectionEdit(chain=chain_name, children=tuple(children), mode=mode, flatten=flatten)
-        )
+        self._edit(ChainedCollectionEdit(chain=chain_name, children=given, mode=mode, flatten=flatten))
 
     def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None:
         """Replace a collection's documentation."""
@@ -146,6 +145,11 @@ class Collections(Collecting):
 
 
 def _bounds(timespan: Timespan, verb: str) -> tuple[int | None, int | None]:
+    if not isinstance(timespan, Timespan):
+        raise InvalidInputError(
+            f"{timespan!r} is no time to {verb} in.",
+            remedy="Give a Timespan: Timespan(None, None) is all time.",
+        )
     if timespan.is_empty:
         raise InvalidInputError(
             f"There is no time to {verb} in: the timespan is empty.",

@@ -12,6 +12,7 @@ from butler_core.butler_methods.opening import Opening
 from butler_core.errors import DatasetNotFoundError, InvalidInputError
 from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.where import Where
+from butler_core.models.checking import read_uuid
 from butler_core.models.collection import CollectionType
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import (
@@ -93,7 +94,7 @@ class Finding(Opening):
         """
         query = self.query().where(where, data_id, None, bind, **kwargs)
         if uuid is not None:
-            query = query._but(replace(query._specification, uuids=frozenset([uuid])))
+            query = query._but(replace(query._specification, uuids=frozenset([read_uuid(uuid)])))
         return query.datasets(dataset_type, collections, find_first=find_first)
 
     def query_data_ids(
@@ -230,7 +231,7 @@ class Finding(Opening):
         Two statements in one transaction, whatever the number of dataset types.
         """
         self._parts()
-        if found := self._registry.find_datasets([uuid]):
+        if found := self._registry.find_datasets([read_uuid(uuid)]):
             return found[0]
         raise DatasetNotFoundError(
             f"There is no dataset {uuid}.",

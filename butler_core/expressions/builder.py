@@ -240,7 +240,8 @@ class _Builder:
             return self._explained(token, lambda: read_scalar(token))
         value = self._look_up(token)
         if is_collection(value):
-            raise self._error(token, f"{_shown_bind(token, value)}; only IN takes several values")
+            problem = f"{_shown_bind(token, value)}; only IN takes several values"
+            raise self._error(token, problem, f"Give one value, or write IN ({token}).")
         return self._explained(token, lambda: to_literal(value, f"bind value {token}"))
 
     def _value(self, syntax: _Syntax) -> Value:

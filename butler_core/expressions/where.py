@@ -9,6 +9,7 @@ from butler_core.errors import InvalidInputError, QueryError
 from butler_core.expressions.columns import Expression, tree_of
 from butler_core.expressions.printer import to_text
 from butler_core.expressions.tree import Condition, Expr, Sign, is_condition
+from butler_core.models.checking import read_items, read_mapping
 
 Where: TypeAlias = str | Expression
 OrderBy: TypeAlias = Where | Iterable[Where]
@@ -48,13 +49,14 @@ def read_where(where: Where, bind: Mapping[str, Any] | None = None) -> WhereClau
 
     Raises `QueryError` if it cannot be understood, is no condition, lacks a bind value or leaves one unused.
     """
-    if isinstance(where, str) and (where.strip() or bind):
-        tree, text = parse(where, bind), where
+    values = read_mapping(bind, "bind")
+    if isinstance(where, str) and (where.strip() or values):
+        tree, text = parse(where, values), where
     elif isinstance(where, str):
         return None
-    elif bind:
+    elif values:
         raise InvalidInputError(
-            f"bind values {', '.join(sorted(bind))} were given with a condition that is no text",
+            f"bind values {', '.join(sorted(values))} were given with a condition that is no text",
             remedy="Use the values themselves in Python expressions.",
         )
     else:
@@ -75,7 +77,7 @@ def read_order_by(order_by: OrderBy) -> tuple[OrderKey, ...]:
 
     Raises `QueryError` if one cannot be understood.
     """
-    terms = (order_by,) if isinstance(order_by, str | Expression) else tuple(order_by)
+    terms = (order_by,) if isinstance(order_by, str | Expression) else read_items(order_by, "sort keys")
     return tuple(map(_order_key, terms))
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from butler_core.errors import DataIdError, InvalidInputError
+from butler_core.models.checking import read_mapping
 from butler_core.models.columns import MAX_INT, to_int, to_string
 from butler_core.models.names import DataIdValue, DimensionElementName, DimensionName, Region
 from butler_core.models.timespan import Timespan
@@ -92,7 +93,7 @@ class DataCoordinate(Mapping[DimensionName, DataIdValue]):
                 return data_id
             if group.names and set(group.required) <= data_id.keys():
                 return data_id.subset(group)
-        values: dict[str, Any] = dict(data_id or {})
+        values: dict[str, Any] = dict(read_mapping(data_id, "data_id"))
         values.update(kwargs)
         for name in values:
             if name not in universe.dimensions:

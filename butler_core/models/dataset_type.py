@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from butler_core.errors import InvalidInputError
 from butler_core.models import lookup
+from butler_core.models.checking import read_name
 from butler_core.models.names import DatasetTypeName, StorageClassName
 from butler_core.models.storage_class import StorageClass
 from butler_core.models.universe import DimensionGroup
@@ -116,7 +117,8 @@ class DatasetType:
 
         Raises `InvalidInputError` if objects of the one cannot be made into the other.
         """
-        name = storage_class.name if isinstance(storage_class, StorageClass) else storage_class
+        given = storage_class.name if isinstance(storage_class, StorageClass) else storage_class
+        name = read_name(given, "a storage class")
         if name == self._storage_class_name:
             return self
         result = DatasetType(self._name, self._dimensions, storage_class, is_calibration=self._is_calibration)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from butler_core.errors import InvalidInputError
 from butler_core.lazy import lazy_property
+from butler_core.models.checking import read_name, read_names
 from butler_core.models.columns import ColumnInfo
 from butler_core.models.model_config import FROZEN
 from butler_core.models.names import ColumnName, DimensionElementName, DimensionName, UriExpression
@@ -131,7 +132,7 @@ class DimensionUniverse:
         """
         if isinstance(dimensions, DimensionGroup) and dimensions.universe is self:
             return dimensions
-        names = frozenset((dimensions,) if isinstance(dimensions, str) else dimensions)
+        names = frozenset(read_names(dimensions, "dimensions"))
         group = self._groups.get(names)
         if group is None:
             closed = self._close(names)
@@ -160,7 +161,8 @@ class DimensionUniverse:
 
     def get_element(self, name: DimensionElementName) -> DimensionElement:
         """Return an element by name; `InvalidInputError` lists the names that would do."""
-        element = self.elements.get(name) or self.dimensions.get(name)
+        known = read_name(name, "a dimension element")
+        element = self.elements.get(known) or self.dimensions.get(known)
         if element is None:
             raise InvalidInputError(
                 f"{name!r} is no dimension element of universe {self.namespace} {self.version}.",

@@ -45,7 +45,7 @@ def available_columns(
     for element_name in group.elements:
         yield from element_columns(group, element_name)
     for search in specification.searches:
-        yield from _bounded(search_columns(search, tables))
+        yield from search_columns(search, tables)
 
 
 def element_columns(group: DimensionGroup, name: DimensionElementName) -> Iterator[ColumnInfo]:
@@ -59,7 +59,7 @@ def search_columns(search: Search, tables: Iterable[OpaqueTable]) -> Iterator[Co
     """Iterate over what a search offers of each dataset."""
     dataset_type = search.dataset_type
     fields = (*_FIELDS, _VALIDITY) if dataset_type.is_calibration else _FIELDS
-    yield from (field._replace(name=f"{dataset_type.name}.{field.name}") for field in fields)
+    yield from _bounded(field._replace(name=f"{dataset_type.name}.{field.name}") for field in fields)
     yield from record_columns(search, tables)
 
 

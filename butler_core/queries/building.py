@@ -5,12 +5,21 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Self
 from uuid import UUID
 
 from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import Upload
 from butler_core.expressions.where import OrderBy, Where
+from butler_core.models.checking import (
+    read_items,
+    read_member,
+    read_name,
+    read_names,
+    read_pairs,
+    read_uuid,
+)
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
@@ -23,8 +32,9 @@ from butler_core.models.names import (
 )
 from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.universe import DimensionGroup
+from butler_core.queries.available import search_columns
 from butler_core.queries.base import Executed
-from butler_core.queries.matching import match_types, refuse_globs
+from butler_core.queries.matching import keep_pattern, match_type
 from butler_core.queries.specification import Search, Specification
 from butler_core.resolution import Resolver
 
@@ -77,11 +87,35 @@ class Building(Executed[Mapping[ColumnName, Any]]):
 
         Raises `InvalidInputError` if another search for the same type was joined before.
         """
-        (registered,) = match_types(self._services, dataset_type)
-        if find_first and collections is not None:
-            refuse_globs(collections)
-        search = Search(registered, collections, find_first, tuple(columns), temporal_join)
+        search = Search(
+            match_type(self._services, dataset_type),
+            keep_pattern(collections, find_first),
+            find_first,
+            read_names(columns, "fields of datasets"),
+            self._element_or_policy(temporal_join),
+        )
+        self._check_fields(search)
         return self._but(self._joinable().with_search(search))
+
+    def _check_fields(self, search: Search) -> None:
+        name = search.dataset_type.name
+        known = [
+            info.name.removeprefix(f"{name}.")
+            for info in search_columns(search, self._services.record_tables)
+        ]
+        for column in search.columns:
+            if column not in known:
+                raise InvalidInputError(
+                    f"Datasets of type {name!r} have no field {column!r}.",
+                    remedy=f"Their fields are: {', '.join(known)}.",
+                )
+
+    def _element_or_policy(
+        self, given: OverlapJoinPolicy | DimensionElementName
+    ) -> OverlapJoinPolicy | DimensionElementName:
+        if isinstance(given, str):
+            return self._services.universe.get_element(given).name
+        return read_member(OverlapJoinPolicy, given, "temporal_join")
 
     def join_dimensions(
         self,
@@ -98,18 +132,29 @@ class Building(Executed[Mapping[ColumnName, Any]]):
             Names.
         spatial_joins, temporal_joins
             Pairs of elements whose regions or timespans must overlap: the first is in the query already, the second comes
-            with ``dimensions``.
+            with ``dimensions``.  A dataset type as the first of a temporal one means its validity in CALIBRATION collections.
         overlap_policy
             Which such joins are made besides, where the query needs them.
         """
-        asked = self._joinable()
-        group = self._services.universe.conform(dimensions)
+        asked, universe = self._joinable(), self._services.universe
+        group = universe.conform(dimensions)
+        spatial, temporal = read_pairs(spatial_joins, "elements"), read_pairs(temporal_joins, "elements")
+        validities = {first: second for first, second in temporal if asked.search_of(first) is not None}
+        temporal = tuple(pair for pair in temporal if pair[0] not in validities)
+        for name in (*chain.from_iterable((*spatial, *temporal)), *validities.values()):
+            universe.get_element(name)
         return self._but(
             replace(
                 asked.with_dimensions(group.names),
-                spatial_joins=(*asked.spatial_joins, *spatial_joins),
-                temporal_joins=(*asked.temporal_joins, *temporal_joins),
-                overlap_policy=overlap_policy,
+                searches=tuple(
+                    replace(
+                        search, temporal_join=validities.get(search.dataset_type.name, search.temporal_join)
+                    )
+                    for search in asked.searches
+                ),
+                spatial_joins=(*asked.spatial_joins, *spatial),
+                temporal_joins=(*asked.temporal_joins, *temporal),
+                overlap_policy=read_member(OverlapJoinPolicy, overlap_policy, "overlap_policy"),
             )
         )
 
@@ -135,13 +180,14 @@ class Building(Executed[Mapping[ColumnName, Any]]):
     def join_external_uuids(self, dataset_type: DatasetType | DatasetTypeName, uuids: Iterable[UUID]) -> Self:
         """Keep only these datasets of a type that was joined before; they go along with each question."""
         name = self._name_of_joined(dataset_type)
-        rows = tuple((uuid,) for uuid in dict.fromkeys(uuids))
+        rows = tuple((uuid,) for uuid in dict.fromkeys(map(read_uuid, read_items(uuids, "UUIDs"))))
         asked = self._joinable()
         upload = Upload(dataset_types=(name,), uuids=rows)
         return self._but(replace(asked, uploads=(*asked.uploads, upload)))
 
     def _name_of_joined(self, dataset_type: DatasetType | DatasetTypeName) -> DatasetTypeName:
-        name = dataset_type if isinstance(dataset_type, str) else dataset_type.name
+        name = dataset_type.name if isinstance(dataset_type, DatasetType) else dataset_type
+        read_name(name, "a dataset type")
         if self._specification.search_of(name) is None:
             joined = [search.dataset_type.name for search in self._specification.searches]
             raise InvalidInputError(
@@ -175,7 +221,15 @@ class Building(Executed[Mapping[ColumnName, Any]]):
 
         Raises `QueryError`, which shows the place in the text and the names that would do.
         """
-        query = self if uuid is None else self.join_external_uuids(uuid[0], [uuid[1]])
+        query = self
+        if uuid is not None:
+            pair = read_items(uuid, "a dataset type and its dataset's UUID")
+            if len(pair) != 2:
+                raise InvalidInputError(
+                    f"{uuid!r} is no dataset type with the UUID of its dataset.",
+                    remedy="Give uuid=('summary', ref.uuid).",
+                )
+            query = self.join_external_uuids(pair[0], [pair[1]])
         universe = self._services.universe
         return query._but(query._asked().with_condition(universe, expression, data_id, bind, kwargs))
 

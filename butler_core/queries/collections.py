@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import overload
 
 from butler_core.client_cache import Definitions
+from butler_core.models.checking import read_items, read_member, read_names
 from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
@@ -109,12 +110,11 @@ def query_collections(
     names = services.defaults.collections if pattern is None else definitions.match_collections(pattern)
     if include_chains is None:
         include_chains = not flatten_chains
-    wanted = (
-        frozenset(CollectionType)
-        if types is None
-        else frozenset([types] if isinstance(types, CollectionType) else types)
-    )
-    having = (having_datasets,) if isinstance(having_datasets, str) else tuple(having_datasets)
+    if types is None or isinstance(types, CollectionType):
+        wanted = set(CollectionType) if types is None else {types}
+    else:
+        wanted = {read_member(CollectionType, given, "types") for given in read_items(types, "types")}
+    having = read_names(having_datasets, "dataset types")
     having_types = {_parent(definitions.get_dataset_type(name)) for name in having}
     found = []
     for name in _walk(definitions, names) if flatten_chains else names:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import EllipsisType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from butler_core.client_cache import Definitions, is_glob
 from butler_core.errors import InvalidInputError
+from butler_core.models.checking import read_names
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import CollectionPattern
 from butler_core.queries.services import Services
-from butler_core.resolution import Defaults
+from butler_core.resolution import Defaults, ordered_names
 
 DatasetTypePattern: TypeAlias = DatasetType | str | Iterable[DatasetType | str] | EllipsisType
 
@@ -25,9 +26,7 @@ def match_search(
     """
     if pattern is None:
         return defaults.collections
-    items = pattern_items(pattern)
-    if find_first:
-        refuse_globs(pattern)
+    items = ordered_names(pattern) if find_first else pattern_items(pattern)
     found: dict[str, None] = {}
     for item in items:
         found.update(dict.fromkeys(definitions.match_collections(item) if is_glob(item) else (item,)))
@@ -36,19 +35,25 @@ def match_search(
 
 def pattern_items(pattern: CollectionPattern) -> tuple[str, ...]:
     """Return the names and globs of a pattern that is given."""
-    if isinstance(pattern, EllipsisType):
-        return ("*",)
-    return (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
+    return ("*",) if isinstance(pattern, EllipsisType) else read_names(pattern, "collections")
 
 
-def refuse_globs(pattern: CollectionPattern) -> None:
-    """Raise `InvalidInputError` if a pattern says nothing of the order of collections."""
-    globs = [item for item in pattern_items(pattern) if is_glob(item)]
-    if globs:
+def keep_pattern(pattern: CollectionPattern, find_first: bool) -> CollectionPattern:
+    """Return a pattern as it is now, whatever becomes of it; `InvalidInputError` if it lacks an order that is needed."""
+    if pattern is None:
+        return None
+    return ordered_names(pattern) if find_first else pattern_items(pattern)
+
+
+def match_type(services: Services, name: Any) -> DatasetType:
+    """Return the one registered dataset type that is meant; `InvalidInputError` for what could stand for several."""
+    if not isinstance(name, DatasetType | str) or (isinstance(name, str) and is_glob(name)):
         raise InvalidInputError(
-            f"A search for the first dataset needs collections in order, and {globs[0]!r} gives none.",
-            remedy="Name the collections, or pass find_first=False.",
+            f"A search that is joined is for one dataset type, and {name!r} names none.",
+            remedy="Join each type by its name; query.datasets takes patterns.",
         )
+    (found,) = match_types(services, name)
+    return found
 
 
 def match_types(services: Services, pattern: DatasetTypePattern) -> tuple[DatasetType, ...]:

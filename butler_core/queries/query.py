@@ -10,6 +10,7 @@ from butler_core.client_cache import Definitions
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import QueryDescription
+from butler_core.models.checking import read_names
 from butler_core.models.columns import ColumnInfo
 from butler_core.models.names import (
     CollectionPattern,
@@ -32,7 +33,7 @@ from butler_core.queries.collections import (
 )
 from butler_core.queries.data_ids import DataCoordinateQueryAdapter
 from butler_core.queries.datasets import DatasetQueryAdapter
-from butler_core.queries.matching import DatasetTypePattern, match_types, refuse_globs
+from butler_core.queries.matching import DatasetTypePattern, keep_pattern, match_types
 from butler_core.queries.materializing import materialize
 from butler_core.queries.projection import Projection
 from butler_core.queries.reading import specification_of
@@ -64,9 +65,10 @@ class Query(Building):
     @classmethod
     def _from_description(cls, services: Services, description: QueryDescription) -> Query:
         """Make the query of a description of one: see `description`."""
-        if description.kind != "rows":
+        kind = getattr(description, "kind", type(description).__name__)
+        if kind != "rows" or not isinstance(description, QueryDescription):
             raise InvalidInputError(
-                f"A query is described by a description of kind 'rows', not {description.kind!r}.",
+                f"A query is described by a description of kind 'rows', not {kind!r}.",
                 remedy="Give Query.description of another query.",
             )
         projection = Projection(description.dimensions, description.columns, description.unique)
@@ -164,7 +166,7 @@ class Query(Building):
         records = before.records if keep_record_columns else ()
         projection = Projection(
             None if dimensions is None else kept.names,
-            before.columns if columns is None else tuple(columns),
+            before.columns if columns is None else read_names(columns, "columns"),
             unique,
             elements,
             records,
@@ -255,14 +257,16 @@ class Query(Building):
         *,
         find_first: bool = True,
     ) -> DatasetQueryChain:
-        """Return the datasets of one or several types that fit the query; a joined search of a type is used."""
+        """Return the datasets of one or several types that fit the query.
+
+        A joined search of a type is used; `InvalidInputError` if ``collections`` say something else than that.
+        """
         asked, expanded = self._joinable(), self.has_dimension_record_columns is True
         adapters: dict[DatasetTypeName, DatasetQueryAdapter] = {}
-        if find_first and collections is not None:
-            refuse_globs(collections)
+        path = keep_pattern(collections, find_first)
         for found in match_types(self._services, dataset_type):
-            known = asked.search_of(found.name)
-            whole = asked if known else asked.with_search(Search(found, collections, find_first))
+            is_known = path is None and asked.search_of(found.name) is not None
+            whole = asked if is_known else asked.with_search(Search(found, path, find_first))
             adapters[found.name] = DatasetQueryAdapter(self._but(whole), found, is_expanded=expanded)
         return DatasetQueryChain(adapters)
 

@@ -21,8 +21,9 @@ class DimensionRecordQueryAdapter(DescribedAdapter[DimensionRecord]):
 
     def __init__(self, query: Built, element: DimensionElementName, *, held: Held | None = None) -> None:
         super().__init__(query, held)
-        self._shape = record_shape(query._services.universe, element)
-        self.element = element
+        known = query._services.universe.get_element(element).name
+        self._shape = record_shape(query._services.universe, known)
+        self.element = known
         """Name of the element."""
 
     @property

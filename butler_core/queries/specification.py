@@ -12,6 +12,7 @@ from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import DatasetSearch, OrderTerm, QueryDescription, Upload
 from butler_core.expressions.tree import conjunction, names_in
 from butler_core.expressions.where import OrderBy, Where, WhereClause, read_order_by, read_where
+from butler_core.models.checking import read_mapping
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_type import DatasetType
 from butler_core.models.names import (
@@ -113,7 +114,7 @@ class Specification:
         kwargs: Mapping[str, DataIdValue],
     ) -> Specification:
         """Add a condition, and-ed with earlier ones; keys of a data ID that are no dimensions become conditions too."""
-        fixed, keys = read_data_id(universe, {**(data_id or {}), **kwargs})
+        fixed, keys = read_data_id(universe, {**read_mapping(data_id, "data_id"), **kwargs})
         given = read_where(where, bind)
         conditions = keys if given is None else (given, *keys)
         return replace(
@@ -187,7 +188,8 @@ class Specification:
 
 def cut(offset: int, limit: int | None, start: int, stop: int | None) -> tuple[int, int | None]:
     """Return offset and limit of a slice of what another offset and limit have left."""
-    if start < 0 or (stop is not None and stop < 0):
+    ends: tuple[Any, ...] = (start, 0 if stop is None else stop)
+    if any(not isinstance(end, int) or end < 0 for end in ends):
         raise InvalidInputError(
             f"A slice cannot be [{start}:{stop}].", remedy="Count from the start: 0, 1, 2, ..."
         )
