@@ -73,7 +73,7 @@ def _array(pa: Any, type_: str, arrow_type: Any, values: Sequence[Any]) -> Any:
         converted = [None if span is None else _bounds(span) for span in values]
     elif type_ == "bool":  # some databases have only integers
         converted = [None if value is None else bool(value) for value in values]
-    elif type_ == "uuid" and not isinstance(values[0], bytes):
+    elif type_ == "uuid" and not isinstance(next(filter(None, values), b""), bytes):
         converted = [None if value is None else value.bytes for value in values]
     return pa.array(converted, type=arrow_type)
 

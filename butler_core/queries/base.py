@@ -93,7 +93,7 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
     def to_arrow_reader(self) -> ArrowReader:
         """Return a `pyarrow.RecordBatchReader` of what `to_arrow` returns, which fetches a page when its batch is read.
 
-        It holds no more than that page, and can be read once.
+        The first is fetched at once, for the types of columns.  It holds no more than one page, and can be read once.
         """
 
     def to_arrow(self) -> ArrowTable:
@@ -159,7 +159,7 @@ class Held(NamedTuple):
     """The rows of a snapshot."""
 
     pages: tuple[QueryPage, ...]
-    """With the values that rows are sorted by, if they are."""
+    """As the Registry answered: one at least, which may be without rows."""
     offset: int = 0
     limit: int | None = None
 
@@ -183,13 +183,13 @@ class Held(NamedTuple):
         return Held(self.pages, *cut(self.offset, self.limit, start, stop))
 
     def read(self) -> Iterator[QueryPage]:
-        """Iterate over what the slice leaves of each page."""
+        """Iterate over what the slice leaves of each page; the first comes anyhow, for it tells what rows would have."""
         offset, left = self.offset, self.total
-        for page in self.pages:
+        for number, page in enumerate(self.pages):
             rows = page.rows[offset : offset + left]
             offset = max(offset - len(page.rows), 0)
             left -= len(rows)
-            if rows:
+            if rows or number == 0:
                 whole = len(rows) == len(page.rows)
                 yield page if whole else page._replace(rows=rows)
 
@@ -211,8 +211,8 @@ class Executed(QueryBase[_T_co]):
         """Make the objects of a page."""
 
     @abstractmethod
-    def _columns(self) -> Sequence[Column]:
-        """Say what the rows of a page are, for a table."""
+    def _columns(self, page: QueryPage) -> Sequence[Column]:
+        """Say what the rows of a page are, for a table; those of all pages are alike, also of an empty one."""
 
     @abstractmethod
     def _but(self, specification: Specification) -> Self:
@@ -295,7 +295,9 @@ class Executed(QueryBase[_T_co]):
 
     def to_arrow_reader(self) -> ArrowReader:
         """Return all rows as a `pyarrow.RecordBatchReader`: see `QueryBase.to_arrow_reader`."""
-        return make_reader(self._columns(), self._fetch(lambda page: page.rows))
+        pages = self._fetch(lambda page: page)
+        first = next(pages)
+        return make_reader(self._columns(first), (page.rows for page in chain((first,), pages)))
 
     # -- what `find_reasons` asks
 

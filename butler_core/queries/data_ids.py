@@ -78,5 +78,5 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
         make = DataCoordinate.from_full
         return [make(group, row) for row in page.rows]
 
-    def _columns(self) -> Sequence[Column]:
+    def _columns(self, page: QueryPage) -> Sequence[Column]:
         return dimension_columns(self.dimensions, self.dimensions.required + self.dimensions.implied)

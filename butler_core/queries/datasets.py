@@ -64,7 +64,7 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
         refs = self._convert(page._replace(rows=[row[:width] for row in page.rows]))
         return [(row[width:], ref) for row, ref in zip(page.rows, refs, strict=True)]
 
-    def _columns(self) -> Sequence[Column]:
+    def _columns(self, page: QueryPage) -> Sequence[Column]:
         return [
             Column("uuid", "uuid"),
             Column("run", "string"),

@@ -194,12 +194,6 @@ class Query(Building):
         records = tuple(dict.fromkeys((*self._projection.records, *names)))
         return self._projected(replace(self._projection, records=records))
 
-    def _infos(self) -> list[ColumnInfo]:
-        """Return what there is to know of the columns of rows."""
-        joined, tables = self._joined, self._services.record_tables
-        known = {info.name: info for info in available_columns(self._specification, joined, tables)}
-        return [known.get(name) or ColumnInfo(name, "string") for name in self._names()]
-
     def _names(self) -> list[ColumnName]:
         tables = self._services.record_tables
         return row_columns(self._specification, self._projection, self._joined, self.dimensions, tables)
@@ -219,14 +213,11 @@ class Query(Building):
         )
 
     def _convert(self, page: QueryPage) -> Sequence[Row]:
-        shape = RowShape(self._columns_of(page), self._services.universe)
+        shape = RowShape(self._columns(page), self._services.universe)
         return [Row(shape, values) for values in page.rows]
 
-    def _columns_of(self, page: QueryPage) -> Sequence[Column]:
+    def _columns(self, page: QueryPage) -> Sequence[Column]:
         return [Column(name, type_) for name, type_ in zip(page.columns, page.types, strict=True)]
-
-    def _columns(self) -> Sequence[Column]:
-        return [Column(info.name, info.type) for info in self._infos()]
 
     def materialized(self) -> Query:
         """Ask now, and return a query whose rows are just these, to go on from.

@@ -61,5 +61,5 @@ class DimensionRecordQueryAdapter(DescribedAdapter[DimensionRecord]):
         shape = self._shape
         return [DimensionRecord(shape, row) for row in page.rows]
 
-    def _columns(self) -> Sequence[Column]:
+    def _columns(self, page: QueryPage) -> Sequence[Column]:
         return [Column(column.name, column.type) for column in self._shape.columns]

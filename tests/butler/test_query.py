@@ -412,8 +412,9 @@ def test_a_reader_fetches_a_page_when_its_batch_is_read(
 
     monkeypatch.setattr(registry, "execute", count)
     reader = results.to_arrow_reader()
+    assert len(asked) == 1  # which tells what columns there are
     assert reader.schema == results.sliced(0, 0).to_arrow().schema
-    asked.clear()
+    del asked[1:]
     assert [reader.read_next_batch().num_rows, len(asked)] == [5, 1]
     assert [reader.read_next_batch().num_rows, len(asked)] == [5, 2]
     with pytest.raises(UnavailableError, match="gone"):
