@@ -89,11 +89,8 @@ class QueryDescription(BaseModel):
     version: Literal[1] = QUERY_VERSION
     kind: Literal["datasets", "data_ids", "records", "rows"]
     """What a row is: a dataset, a data ID, a dimension record, or the values of `columns`."""
-    answer: Literal["rows", "uuids", "count", "fetched_count", "any", "plan"] = "rows"
-    """What is wanted: rows; of ``datasets`` their UUIDs alone, as rows of one column; or one row that says something of all.
-
-    ``count`` is refused where rows must be fetched to be counted; ``fetched_count`` fetches them.
-    """
+    answer: Literal["rows", "uuids", "count", "any", "plan"] = "rows"
+    """What is wanted: rows; of ``datasets`` their UUIDs alone, as rows of one column; or one row that says something of all."""
     dimensions: tuple[DimensionName, ...]
     """The dimensions of the rows."""
     joined_dimensions: tuple[DimensionName, ...] = ()

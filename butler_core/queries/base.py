@@ -62,7 +62,7 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
         exact
             False skips the exact test of regions, so may count too many.
         discard
-            Whether rows may be fetched only to be counted, if regions must be tested; else that raises `InvalidInputError`.
+            Whether rows may be fetched only to be counted.  No count needs that: registries test regions while they count.
         """
 
     @abstractmethod
@@ -268,8 +268,7 @@ class Executed(QueryBase[_T_co]):
         """Count the rows: see `QueryBase.count`."""
         if self._held is not None:
             return self._held.total
-        answer = "fetched_count" if discard else "count"
-        return int(self._first_page(answer=answer, exact=exact and self._specification.exact)[1].rows[0][0])
+        return int(self._first_page(answer="count", exact=exact and self._specification.exact)[1].rows[0][0])
 
     def any(self, *, execute: bool = True, exact: bool = True) -> bool:
         """Whether there is any row: see `QueryBase.any`."""

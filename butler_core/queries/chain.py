@@ -133,7 +133,7 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
     def any(self, *, execute: bool = True, exact: bool = True) -> bool:
         """Whether there is any ref: see `QueryBase.any`."""
         if execute and self._is_cut:
-            return self.count(exact=exact, discard=True) > 0
+            return self.count(exact=exact) > 0
         return any(adapter.any(execute=execute, exact=exact) for adapter in self.by_dataset_type.values())
 
     def explain(self) -> str:

@@ -288,7 +288,7 @@ class OverlapJoinPolicy(enum.Enum):
 class QueryDescription(BaseModel):
     version: Literal[1] = 1
     kind: Literal["datasets", "data_ids", "records", "rows"]
-    answer: Literal["rows", "uuids", "count", "fetched_count", "any", "plan"] = "rows"
+    answer: Literal["rows", "uuids", "count", "any", "plan"] = "rows"
     dimensions: tuple[DimensionName, ...]
     joined_dimensions: tuple[DimensionName, ...] = ()
     overlap_policy: OverlapJoinPolicy = OverlapJoinPolicy.FINE

@@ -340,7 +340,7 @@ class _Execution:
         self._prune()
         self._check()
         match query.answer:
-            case "count" | "fetched_count":
+            case "count":
                 return self._single(("count",), (self._total(),))
             case "any":
                 return self._single(("any",), (bool(self._any()),))
