@@ -87,7 +87,7 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
 
     @abstractmethod
     def explain(self) -> str:
-        """Return the statements and the database's plan."""
+        """Return the statements and, after a line ``-- plan:``, the database's plan."""
 
     @abstractmethod
     def to_arrow_reader(self) -> ArrowReader:
@@ -280,7 +280,9 @@ class Executed(QueryBase[_T_co]):
 
     def explain(self) -> str:
         """Return the statements and the database's plan."""
-        return "\n".join(str(row[0]) for row in self._first_page(answer="plan")[1].rows)
+        ((statements, plan),) = self._first_page(answer="plan")[1].rows
+        # There is no statement if it is known that nothing can be found.
+        return f"{statements}\n\n-- plan:\n{plan}" if statements else f"-- {plan}"
 
     def explain_no_results(self, *, execute: bool = True) -> list[str]:
         """Say in words why there are no rows: see `QueryBase.explain_no_results`."""

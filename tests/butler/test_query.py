@@ -431,6 +431,27 @@ def test_a_table_needs_pyarrow(query: Query, monkeypatch: pytest.MonkeyPatch) ->
     assert "butler-core[arrow]" in caught.value.remedy
 
 
+# -- plans
+
+
+def test_statements_and_plans_are_shown_of_every_kind(butler: Butler, query: Query) -> None:
+    for results in (
+        query,
+        query.where("detector > 1"),
+        butler.query_datasets("summary"),
+        butler.query_datasets(["summary", "log"]),
+        butler.query_data_ids(["exposure", "detector"]),
+        butler.query_data_ids("exposure", where="exposure > 3 AND instrument = 'Cam'"),
+        butler.query_dimension_records("exposure"),
+    ):
+        told = results.sliced(0, 2).explain()
+        statements, _, plan = told.partition("\n\n-- plan:\n")
+        assert "SELECT" in statements
+        assert "SEARCH" in plan or "SCAN" in plan
+    empty = butler.query_datasets("summary", collections="calib").explain()
+    assert empty == "-- No collection can hold what is searched for: the database is not asked."
+
+
 # -- reasons
 
 
