@@ -18,13 +18,22 @@ from butler_core.models.timespan import Timespan
 from butler_core.models.universe import DimensionUniverse
 from butler_core.tai import TimeScale
 
-root_argument = click.argument("root")
+
+def _check_root(context: click.Context, parameter: click.Parameter, root: str) -> str:
+    if not root.strip():
+        raise click.BadParameter("It is empty, and names no repository.", context, parameter)
+    return root
+
+
+root_argument = click.argument("root", callback=_check_root)
 where_option = click.option(
     "--where", default="", metavar="EXPRESSION", help="Condition, such as \"visit > 5 AND band = 'r'\"."
 )
 order_option = click.option("--order-by", default="", metavar="NAME,-NAME", help="Sort; '-' descends.")
+MOST_ROWS = 10**15
+"""What --limit and --offset may be: far more than there can be, and few enough for any database's integers."""
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=0), default=None, metavar="N", help="Show no more than N."
+    "--limit", type=click.IntRange(0, MOST_ROWS), default=None, metavar="N", help="Show no more than N."
 )
 collections_option = click.option(
     "--collections",
@@ -47,8 +56,15 @@ data_id_arguments = click.argument("data_id", nargs=-1, metavar="[KEY=VALUE]..."
 
 
 def split_names(values: str | Iterable[str]) -> list[str]:
-    """Split names at commas: ``a,b c`` given as one or several values."""
-    texts = [values] if isinstance(values, str) else values
+    """Split names at commas: ``a,b c`` given as one or several values.
+
+    Each of several values must name something: an empty one is what a script passes by mistake, and never means all.
+    """
+    texts = [values] if isinstance(values, str) else list(values)
+    if not isinstance(values, str) and not all(text.replace(",", "").strip() for text in texts):
+        raise InvalidInputError(
+            "An empty name was given.", remedy="Give a name, or leave the argument or option out."
+        )
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
@@ -134,7 +150,7 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_timespan(*args: Any, begin: str | None, end: str | None, scale: TimeScale, **kwargs: Any) -> Any:
         timespan = None
         if begin is not None or end is not None:
-            timespan = Timespan(_parse_time(begin, scale), _parse_time(end, scale))
+            timespan = Timespan(_parse_time("--begin", begin, scale), _parse_time("--end", end, scale))
             if timespan.is_empty:
                 raise InvalidInputError(
                     f"There is no time from {begin} to {end}.", remedy="Give an --end after --begin."
@@ -164,8 +180,14 @@ def span_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return result
 
 
-def _parse_time(text: str | None, scale: TimeScale) -> int | None:
-    return None if text is None else tai.parse_iso(text, "utc" if text.endswith("Z") else scale)
+def _parse_time(option: str, text: str | None, scale: TimeScale) -> int | None:
+    if text is None:
+        return None
+    try:
+        return tai.parse_iso(text, "utc" if text.endswith("Z") else scale)
+    except InvalidInputError as error:
+        error.add_note(f"The mistake is in {option}.")
+        raise
 
 
 def format_timespan(timespan: Timespan | None) -> str:

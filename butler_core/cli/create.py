@@ -44,7 +44,10 @@ def command(
     durability: str,
     as_json: bool,
 ) -> None:
-    """Create a repository in ROOT."""
+    """Create a repository in ROOT.
+
+    Example: butler create repo --universe rubin
+    """
     made = Butler.make_repo(
         root,
         config=config,

@@ -40,6 +40,8 @@ def command(
 
     The readers that plugins offer decide which formats are understood: see `butler plugins`.  After a failure, run it again: it
     goes on where it stopped.
+
+    Example: butler import repo export.yaml --transfer copy
     """
     with shown_progress() as progress, open_butler(root, writeable=True, progress=progress) as butler:
         try:

@@ -13,7 +13,10 @@ from butler_core.repository import find_config
 @root_argument
 @json_option
 def command(root: str, as_json: bool) -> None:
-    """Show universe, backends, durability and versions of the repository ROOT."""
+    """Show universe, backends, durability and versions of the repository ROOT.
+
+    Example: butler info repo --json
+    """
     with open_butler(root) as butler:
         facts = {"configuration": str(find_config(root))} | butler.info().model_dump(mode="json")
     if not as_json:

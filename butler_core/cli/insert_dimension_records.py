@@ -10,7 +10,7 @@ import click
 from butler_core.butler import Butler
 from butler_core.cli.common import open_butler, root_argument
 from butler_core.cli.output import json_option, print_facts, print_rows
-from butler_core.cli.record_files import RecordFormat, choose_format, from_text, read_rows, to_text
+from butler_core.cli.record_files import RecordFormat, choose_format, from_data, from_text, read_rows, to_text
 from butler_core.errors import InvalidInputError
 from butler_core.models.collection import SetInsertMode
 from butler_core.models.columns import to_raw
@@ -48,8 +48,8 @@ def command(
     """Insert the records in FILE (- is standard input) into ELEMENT, all or none.
 
     JSON and YAML are a list of mappings from column to value, CSV has a header.  Times are ISO text in TAI or, not in CSV,
-    nanoseconds.  Timespans are [BEGIN, END] in nanoseconds, with null for an open end; in CSV "BEGIN / END" in ISO text, with ...
-    for an open end.  Regions are hexadecimal.  What `butler query-dimension-records --format` prints can be read.
+    nanoseconds.  Timespans are [BEGIN, END], two times, with null for an open end; in CSV "BEGIN / END", with ... for an open
+    end.  Regions are hexadecimal.  What `butler query-dimension-records --format` prints can be read.
 
     Example: butler insert-dimension-records repo detector detectors.csv --mode insert-or-skip
     """
@@ -114,14 +114,15 @@ def _make_records(
     butler: Butler, element: str, rows: list[Mapping[str, Any]], name: str, *, is_text: bool
 ) -> Iterator[DimensionRecord]:
     shape = record_shape(butler.dimensions, element)
+    read = from_text if is_text else from_data
     for number, row in enumerate(rows, 1):
         try:
-            if is_text:
-                row = {
-                    key: from_text(shape.columns[shape.index[key]], value) if key in shape.index else value
+            yield shape.make(
+                {
+                    key: read(shape.columns[shape.index[key]], value) if key in shape.index else value
                     for key, value in row.items()
                 }
-            yield shape.make(row)
+            )
         except InvalidInputError as error:
             error.add_note(f"The mistake is in record {number} of {name}.")
             raise

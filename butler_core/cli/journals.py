@@ -35,6 +35,8 @@ def command(root: str, as_json: bool) -> None:
 
     The state is that of the writer: alive, gone, or unknown where that cannot be told from here.  Those of writers that are
     gone wait for 'butler recover'.  Bytes are those known before anything was written; JSON has all there is.
+
+    Example: butler journals repo
     """
     with open_butler(root) as butler:
         journals = butler.journals()

@@ -22,8 +22,10 @@ from __future__ import annotations
 
 import difflib
 import gc
+import inspect
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -111,6 +113,9 @@ class _Failure(click.ClickException):
             click.echo(f"remedy: {self.remedy}", file=file, err=True)
 
 
+_EXAMPLE = re.compile(r"^Example: (.*)", re.MULTILINE)
+"""In the help of a verb; shown on a line of its own, which is not broken, so that it can be copied."""
+
 _INTERRUPTED = 130
 """As shells say it: 128 and the number of the signal."""
 _PIPE_CLOSED = 141
@@ -196,6 +201,7 @@ class _Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         command: click.Command = import_module(f"butler_core.cli.{_VERBS[cmd_name][0]}").command
+        command.help = _EXAMPLE.sub("\b\nExample:\n  \\1", inspect.cleandoc(command.help or ""))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -22,8 +22,6 @@ def command(root: str, output: str, inputs: tuple[str, ...], as_json: bool) -> N
     Example: butler merge-certifications repo HSC/calib/2026 u/me/new,HSC/calib/2025
     """
     names = split_names(inputs)
-    if not names:
-        raise click.UsageError("Name at least one INPUT.")
     with open_butler(root, writeable=True) as butler, butler.batched() as batch:
         batch.register_collection(output, CollectionType.CALIBRATION)
         batch.merge_certifications(output, names)

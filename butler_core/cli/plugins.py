@@ -16,6 +16,8 @@ def command(ctx: click.Context, check: bool, as_json: bool) -> None:
     """List installed plugins.
 
     Reads metadata only, and imports none of them, unless --check is given; then it ends with 8 if something cannot be used.
+
+    Example: butler plugins --check
     """
     plugins = _check() if check else list(Installed.scan())
     print_rows(PluginInfo._fields, plugins, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import click
 
-from butler_core.cli.common import limit_option, order_option, split_names, where_option
+from butler_core.cli.common import MOST_ROWS, limit_option, order_option, split_names, where_option
 from butler_core.cli.destination import opened
 from butler_core.cli.output import Output, output_options
 from butler_core.cli.results import Explains, explain_if_empty
@@ -17,7 +17,7 @@ from butler_core.models.names import ArrowReader
 Command = Callable[..., Any]
 
 offset_option = click.option(
-    "--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over the first N."
+    "--offset", type=click.IntRange(0, MOST_ROWS), default=0, metavar="N", help="Pass over the first N."
 )
 explain_option = click.option(
     "--explain",

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -50,6 +51,23 @@ def from_text(column: ColumnInfo, text: str | None) -> Any:
         return _READERS.get(column.type, str)(text)
     except ValueError:
         return text
+
+
+def from_data(column: ColumnInfo, value: Any) -> Any:
+    """Make of a value of JSON or YAML what a record takes: times in timespans may be ISO text, and dates of YAML."""
+    if column.type == "time":
+        return _to_iso(value)
+    if column.type != "timespan":
+        return value
+    if isinstance(value, str):
+        return from_text(column, value)
+    if isinstance(value, list) and len(value) == 2:
+        return [tai.parse_iso(end) if isinstance(end, str) else end for end in map(_to_iso, value)]
+    return value
+
+
+def _to_iso(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value  # a datetime is a date
 
 
 def to_text(column_type: str, value: Any) -> Any:

@@ -22,6 +22,8 @@ def command(ctx: click.Context, root: str, dry_run: bool, as_json: bool) -> None
 
     Safe beside live writers, and to interrupt.  Ends with 7 if journals are damaged or foreign, so that they were left
     alone.
+
+    Example: butler recover repo --dry-run
     """
     with shown_progress() as progress, open_butler(root, writeable=not dry_run, progress=progress) as butler:
         report = butler.recover(dry_run=dry_run)

@@ -43,6 +43,11 @@ TABLE: tuple[tuple[str, str], ...] = (
         "an encoded region in hexadecimal",
     ),
     (r"what encode\(\) of a region of lsst\.sphgeom returned", "it in hexadecimal"),
+    (r"Use None for an open end; check that the unit is nanoseconds\.", "Leave an end out if it is open."),
+    (
+        r"a Timespan, or a pair of its ends",
+        "[BEGIN, END], of which each is ISO text in TAI, nanoseconds, or null for an open end",
+    ),
     (r" \(for ingest: in the FileDataset\)", " (for ingest: --formatter)"),
     # Options.
     (r"\bPass (?=(?:overwrite|transfer|dimensions|skip_files)=)", "Use "),

@@ -63,6 +63,8 @@ def command(
 
     --repair recovers abandoned journals, sets aside (never deletes) what nothing knows of, and brings back what was set aside
     and is missed.  Ends with 9 if something is found that is not mended.
+
+    Example: butler verify repo -c u/me/first --checksums --sample 0.1
     """
     gathering, is_interrupted = Gathering(), False
     with (

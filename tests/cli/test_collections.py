@@ -177,7 +177,7 @@ def test_taking_validity_away_from_what_has_none_says_so(root: Path) -> None:
     call("certify", root, "calib", "flat", "-c", A)
     assert "nothing found" in call("decertify", root, "calib", "flat", "detector=9").stderr
     assert "RUN, not CALIBRATION" in call("decertify", root, A, "flat", code=2).stderr
-    assert "INPUT" in call("merge-certifications", root, "new", "", code=2).stderr
+    assert "empty name" in call("merge-certifications", root, "new", "", code=2).stderr
     assert "no TAGGED" in call("disassociate", root, "c*", "flat", code=2).stderr
     assert "'calb'" in call("merge-certifications", root, "new", "calb", code=3).stderr
     assert call_json("decertify", root, "calib", "flat")["data_ids"] == "all"
