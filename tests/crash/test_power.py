@@ -59,9 +59,9 @@ def write_and_sync(root: Path, *, file: bool = False, directory: bool = False) -
 @pytest.mark.parametrize(
     ("syncs", "possible"),
     [
-        ({}, [None, b"", b"new"]),
+        ({}, [None, b"", b"\0\0\0", b"new"]),
         ({"file": True}, [None, b"new"]),
-        ({"directory": True}, [b"", b"new"]),
+        ({"directory": True}, [b"", b"\0\0\0", b"new"]),
         ({"file": True, "directory": True}, [b"new"]),
     ],
 )

@@ -1,7 +1,8 @@
 """A disk that forgets: recorded system calls are played on it, and it tells what may be left after a power cut.
 
 What was written to a file survives once the file was synced, and an entry of a directory once the directory was, as POSIX
-has it; what was not synced may survive or not.  A rename is one change, which the sync of its target's directory keeps.
+has it; what was not synced may survive or not.  Of a write that makes a file longer the new length may survive and not the
+data: then there are zeros.  A rename is one change, which the sync of its target's directory keeps.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class _Change(NamedTuple):
     apply: Callable[[], None]
     kept_by: _Node
     """What has to be synced."""
+    lengthen: Callable[[], None] | None = None
+    """Of a write that makes a file longer: do that only."""
 
 
 class Cut(NamedTuple):
@@ -40,6 +43,8 @@ class Cut(NamedTuple):
 
     changes: tuple[int, ...]
     """The changes that survive, in order."""
+    zeros: frozenset[int]
+    """Those of them of which only the length of the file survives."""
     is_end: bool
     """Whether all calls had returned."""
     description: str
@@ -114,9 +119,16 @@ class Disk:
         node = self._find(directory)
         return None if node is None or node.entries is None else (node, name)
 
-    def _change(self, call: Call, path: str, kept_by: _Node, apply: Callable[[], None]) -> None:
+    def _change(
+        self,
+        call: Call,
+        path: str,
+        kept_by: _Node,
+        apply: Callable[[], None],
+        lengthen: Callable[[], None] | None = None,
+    ) -> None:
         apply()
-        self._changes.append(_Change(apply, kept_by))
+        self._changes.append(_Change(apply, kept_by, lengthen))
         self._names.append(f"{call.name} {path.removeprefix(self._root_path)}")
 
     def _enter(self, call: Call, path: str, node: _Node) -> None:
@@ -138,12 +150,18 @@ class Disk:
             self._change(call, path, place[0], leave)
 
     def _write(self, call: Call, node: _Node, offset: int, data: bytes) -> None:
-        def write() -> None:
-            if len(node.content) < offset:
-                node.content.extend(bytes(offset - len(node.content)))
-            node.content[offset : offset + len(data)] = data
+        end = offset + len(data)
 
-        self._change(call, call.path(0), node, write)
+        def lengthen() -> None:
+            node.content.extend(bytes(max(0, end - len(node.content))))
+
+        def write() -> None:
+            lengthen()
+            node.content[offset:end] = data
+
+        self._change(
+            call, call.path(0), node, write, lengthen if any(data) and end > len(node.content) else None
+        )
 
     def _sync(self, is_kept: Callable[[_Change], bool]) -> None:
         before = self._syncs[-1][1] if self._syncs else set()
@@ -253,27 +271,33 @@ class Disk:
     def cuts(self) -> Iterator[Cut]:
         """Return the ways in which the power may go: before each sync, and at the end.
 
-        Each time what was not synced survives up to one change, for each of them, or all but one, for each of them.
+        Each time what was not synced survives up to one change, for each of them, or all but one, for each of them; or all
+        of it, but only the lengths of what was written, of each such write and of all.
         """
         kept: set[int] = set()
-        seen: set[tuple[tuple[int, ...], bool]] = set()
+        seen: set[tuple[tuple[int, ...], frozenset[int], bool]] = set()
         for done, kept_then in [*self._syncs, (len(self._changes), None)]:
             is_end = kept_then is None
             pending = [number for number in range(done) if number not in kept]
-            for survivors, what in self._survivors(pending):
+            for survivors, zeros, what in self._survivors(pending):
                 changes = tuple(sorted({*(k for k in kept if k < done), *survivors}))
-                if (changes, is_end) not in seen:
-                    seen.add((changes, is_end))
+                if (changes, zeros, is_end) not in seen:
+                    seen.add((changes, zeros, is_end))
                     when = "at the end" if is_end else f"after {done} changes"
-                    yield Cut(changes, is_end, f"the power goes {when}, and {what}")
+                    yield Cut(changes, zeros, is_end, f"the power goes {when}, and {what}")
             kept = kept if kept_then is None else kept_then
 
-    def _survivors(self, pending: Sequence[int]) -> Iterator[tuple[Collection[int], str]]:
+    def _survivors(self, pending: Sequence[int]) -> Iterator[tuple[Collection[int], frozenset[int], str]]:
+        none: frozenset[int] = frozenset()
         for end in range(len(pending) + 1):
             first = self._names[pending[end]] if end < len(pending) else "none"
-            yield pending[:end], f"the first change to be lost is {first}"
+            yield pending[:end], none, f"the first change to be lost is {first}"
         for lost in pending:
-            yield [number for number in pending if number != lost], f"only {self._names[lost]} is lost"
+            yield [number for number in pending if number != lost], none, f"only {self._names[lost]} is lost"
+        lengthening = [number for number in pending if self._changes[number].lengthen]
+        for number in lengthening:
+            yield pending, frozenset({number}), f"of {self._names[number]} there are zeros"
+        yield pending, frozenset(lengthening), "of all that was written there are zeros"
 
     def write(self, cut: Cut, root: Path) -> None:
         """Make an empty directory what the disk is after a cut."""
@@ -286,7 +310,8 @@ class Disk:
             if node.entries is not None and entries is not None:
                 node.entries.update(entries)
         for number in cut.changes:
-            self._changes[number].apply()
+            change = self._changes[number]
+            (change.lengthen if change.lengthen and number in cut.zeros else change.apply)()
         _write_node(self._root, str(root), {})
 
 
