@@ -62,6 +62,7 @@ SHOWN = {
     "removing.md": "removedsummary",
     "calibrations.md": "{'level':12}{'level':14}bias/morning",
     "spatial.md": "tract:1",
+    "conformance.md": "passed",
 }
 """Pages whose blocks are run from top to bottom, and something that they show, without blanks."""
 
