@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from butler_core.errors import IncompatibleError
@@ -30,9 +32,9 @@ def make_reader(columns: Sequence[Column], pages: Iterable[Sequence[tuple[Any, .
     def batches() -> Iterator[Any]:
         for rows in pages:
             if rows:
-                cells = zip(*rows, strict=True)
                 arrays = [
-                    _array(pa, c.type, f.type, v) for c, f, v in zip(columns, fields, cells, strict=True)
+                    _array(pa, column.type, field.type, list(map(itemgetter(place), rows)))
+                    for place, (column, field) in enumerate(zip(columns, fields, strict=True))
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -67,14 +69,40 @@ def _field(pa: Any, column: Column) -> Any:
     return pa.field(column.name, types[column.type], metadata=notes.get(column.type))
 
 
-def _array(pa: Any, type_: str, arrow_type: Any, values: Sequence[Any]) -> Any:
+def _array(pa: Any, type_: str, arrow_type: Any, values: list[Any]) -> Any:
+    found = _array_at_once(pa, type_, arrow_type, values)
+    return _array_of_each(pa, type_, arrow_type, values) if found is None else found
+
+
+def _array_at_once(pa: Any, type_: str, arrow_type: Any, values: list[Any]) -> Any | None:
+    """Make an array of values that need not be looked at one by one; None if they must, as where one is missing."""
+    if type_ in ("int", "time"):
+        try:
+            buffer = array("q", values)
+        except TypeError:
+            return None
+        return pa.Array.from_buffers(arrow_type, len(values), [None, pa.py_buffer(buffer)])
+    if type_ == "uuid":
+        try:
+            joined = b"".join(values)
+        except TypeError:
+            return None
+        if len(joined) != 16 * len(values):
+            return None
+        return pa.Array.from_buffers(arrow_type, len(values), [None, pa.py_buffer(joined)])
+    if type_ == "string" and values[0] == values[-1] and values.count(values[0]) == len(values):
+        return pa.repeat(pa.scalar(values[0], arrow_type), len(values))  # such as the instrument
+    return None
+
+
+def _array_of_each(pa: Any, type_: str, arrow_type: Any, values: list[Any]) -> Any:
     converted: Iterable[Any] = values
     if type_ == "timespan":
         converted = [None if span is None else _bounds(span) for span in values]
     elif type_ == "bool":  # some databases have only integers
         converted = [None if value is None else bool(value) for value in values]
-    elif type_ == "uuid" and not isinstance(next(filter(None, values), b""), bytes):
-        converted = [None if value is None else value.bytes for value in values]
+    elif type_ == "uuid":
+        converted = [value if value is None or isinstance(value, bytes) else value.bytes for value in values]
     return pa.array(converted, type=arrow_type)
 
 
