@@ -49,7 +49,10 @@ class Finding(Opening):
     # -- finding
 
     def query(self, description: QueryDescription | None = None) -> Query:
-        """Return an empty query to build on, or the one that a description (`Query.description`) stands for."""
+        """Return an empty query to build on, or the one that a description (`Query.description`) stands for.
+
+        Statements: none.
+        """
         services = self._query_services()
         if description is None:
             return Query(services)
@@ -68,6 +71,8 @@ class Finding(Opening):
         **kwargs: DataIdValue,
     ) -> DatasetQueryChain:
         """Find datasets of one or several types.
+
+        Statements: none for names that are known here; 3 for patterns.  Results ask when they are used: see `QueryBase`.
 
         Parameters
         ----------
@@ -106,7 +111,10 @@ class Finding(Opening):
         bind: Mapping[str, Any] | None = None,
         **kwargs: DataIdValue,
     ) -> DataCoordinateQueryAdapter:
-        """Find the data IDs that the dimension records allow, whether or not datasets exist."""
+        """Find the data IDs that the dimension records allow, whether or not datasets exist.
+
+        Statements: none; results ask when they are used.
+        """
         return self.query().where(where, data_id, None, bind, **kwargs).data_ids(dimensions)
 
     def query_dimension_records(
@@ -118,7 +126,7 @@ class Finding(Opening):
         bind: Mapping[str, Any] | None = None,
         **kwargs: DataIdValue,
     ) -> DimensionRecordQueryAdapter:
-        """Find the records of one element."""
+        """Find the records of one element.  Statements: none; results ask when they are used."""
         return self.query().where(where, data_id, None, bind, **kwargs).dimension_records(element)
 
     def query_collections(
@@ -133,7 +141,7 @@ class Finding(Opening):
     ) -> CollectionQuery:
         """Find collections by name or glob.
 
-        It takes three statements (begin, generation, end) while the definitions are still known; ``having_datasets`` takes four
+        Statements: 3 (begin, generation, end) while the definitions are still known; ``having_datasets`` takes four
         more (with one that looks for datasets), however many collections and dataset types there are, and one more for every
         further 100 groups of dimensions.
 
@@ -167,8 +175,8 @@ class Finding(Opening):
         """Find dataset types by name or glob.
 
         Those are listed that have all of ``dimensions``, and datasets in some of ``collections`` unless these are ``...``;
-        ``exact=False`` trusts the summaries, which may list too many.  It takes as many statements as `query_collections`:
-        three, and four more for ``collections``.
+        ``exact=False`` trusts the summaries, which may list too many.  Statements: 3 as `query_collections`, and four more for
+        ``collections``.
         """
         return query_dataset_types(self._query_services(), pattern, dimensions, collections, exact)
 
@@ -185,6 +193,9 @@ class Finding(Opening):
     ) -> DatasetRef:
         """Find one dataset, find-first.
 
+        Statements: 1 without ``expand``; with it 4 (begin, generation, dataset and datastore records, end), and one for each
+        dimension element.
+
         Parameters
         ----------
         dataset_type
@@ -198,7 +209,7 @@ class Finding(Opening):
         collections
             Names in search order; None: the butler's defaults.
         expand
-            Also fetch dimension records and datastore records; without, it takes one statement.
+            Also fetch dimension records and datastore records.
         timespan
             When a calibration must be valid, whatever the data ID says.  Datasets of RUN and TAGGED collections are valid
             at all times.
@@ -228,7 +239,7 @@ class Finding(Opening):
     def get_dataset(self, uuid: UUID) -> DatasetRef:
         """Return the ref of a UUID, unexpanded; `DatasetNotFoundError`.
 
-        Two statements in one transaction, whatever the number of dataset types.
+        Statements: 5 (begin, generation, what it is, its data ID, end), whatever the number of dataset types.
         """
         self._parts()
         if found := self._registry.find_datasets([read_uuid(uuid)]):
@@ -247,7 +258,7 @@ class Finding(Opening):
     ) -> DataCoordinate:
         """Return a data ID with its records and implied values; whether there are datasets for it does not matter.
 
-        One statement; none if ``data_id`` is expanded already.  Keys other than those of dimensions take a query more, for
+        Statements: 1; none if ``data_id`` is expanded already.  Keys other than those of dimensions take a query more, for
         each dimension that they name.
 
         Parameters
@@ -269,12 +280,18 @@ class Finding(Opening):
         return self._resolver.expand(group, data_id, kwargs)
 
     def get_dataset_type(self, name: DatasetTypeName) -> DatasetType:
-        """Return a dataset type, ``parent.component`` too; `DatasetTypeNotFoundError`."""
+        """Return a dataset type, ``parent.component`` too; `DatasetTypeNotFoundError`.
+
+        Statements: none, if it is known here; else 3 to ask again.
+        """
         self._parts()
         return self._cache.get_dataset_type(name)
 
     def get_collection_chain(self, chain_name: CollectionName) -> Sequence[CollectionName]:
-        """Return a chain's direct children; `InvalidInputError` if it is not CHAINED."""
+        """Return a chain's direct children; `InvalidInputError` if it is not CHAINED.
+
+        Statements: 3 (begin, generation, end).
+        """
         self._query_services()
         info = self._cache.refresh().get_collection(chain_name)
         if info.children is None:
@@ -284,7 +301,7 @@ class Finding(Opening):
         return info.children
 
     def get_collection_documentation(self, name: CollectionName) -> CollectionDocumentation:
-        """Return a collection's documentation."""
+        """Return a collection's documentation.  Statements: 3 (begin, generation, end)."""
         self._query_services()
         return self._cache.refresh().get_collection(name).doc
 

@@ -28,34 +28,41 @@ _T_co = TypeVar("_T_co", covariant=True)
 class QueryBase(Iterable[_T_co], Generic[_T_co]):
     """Common to queries and results: lazy, immutable, can be iterated again, fetched in pages, without a length.
 
+    Iterating takes statements by the page, not by the row: 4 for each 10 000 rows (begin, generation, rows, end), and one more
+    for each further collection that the page reads from.  Expanded results take one more a page for each dimension element, and
+    one for datastore records; results of several dataset types as many for each.
+
     As a context it bounds nothing: what is uploaded or materialized goes along with each question, and is kept nowhere.
     """
 
     @abstractmethod
-    def __iter__(self) -> Iterator[_T_co]: ...
+    def __iter__(self) -> Iterator[_T_co]:
+        """Iterate over the rows.  Statements: 4 a page."""
 
     @abstractmethod
     def sorted(self, order_by: OrderBy) -> Self:
         """Return the same rows in this order, which replaces an earlier one; ``-name`` descends.
 
-        Missing values come last either way; ties are broken by UUID or data ID.
+        Missing values come last either way; ties are broken by UUID or data ID.  Statements: none.
         """
 
     @abstractmethod
     def sliced(self, start: int = 0, stop: int | None = None) -> Self:
-        """Return the rows from ``start`` up to and without ``stop``; slices nest."""
+        """Return the rows from ``start`` up to and without ``stop``; slices nest.  Statements: none."""
 
     @abstractmethod
     def run(self) -> Self:
         """Ask now, and hold the rows here as a snapshot.
 
         It can be iterated, sliced, counted and made a table without asking again; `where`, `sorted` and the like ask about
-        just these rows, as they are by then.  Statements: as many as an iteration.
+        just these rows, as they are by then.  Statements: 4 a page, as an iteration.
         """
 
     @abstractmethod
     def count(self, *, exact: bool = True, discard: bool = False) -> int:
-        """Count the rows.  One statement for each collection that is searched.
+        """Count the rows.
+
+        Statements: 4 (begin, generation, count, end), and one more for each further collection that is searched.
 
         Parameters
         ----------
@@ -67,7 +74,10 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
 
     @abstractmethod
     def any(self, *, execute: bool = True, exact: bool = True) -> bool:
-        """Whether there is any row.  One statement for each collection that is searched, until one is found.
+        """Whether there is any row.
+
+        Statements: 4 (begin, generation, one row, end), and one more for each further collection until a row is found;
+        3 without ``execute``.
 
         Parameters
         ----------
@@ -81,26 +91,30 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
     def explain_no_results(self, *, execute: bool = True) -> list[str]:
         """Say in words why there are no rows; empty only if there are some.
 
-        Without ``execute`` only what the definitions tell is said, and that may be nothing.  Statements: a few for each
-        part of the condition.
+        Without ``execute`` only what the definitions tell is said, and that may be nothing.  Statements: 4 if there are rows;
+        else as many for each thing that may be the reason.
         """
 
     @abstractmethod
     def explain(self) -> str:
-        """Return the statements and, after a line ``-- plan:``, the database's plan."""
+        """Return the statements and, after a line ``-- plan:``, the database's plan.
+
+        Statements: 4 (begin, generation, plan, end), and one more for each further one that an iteration would take.
+        """
 
     @abstractmethod
     def to_arrow_reader(self) -> ArrowReader:
         """Return a `pyarrow.RecordBatchReader` of what `to_arrow` returns, which fetches a page when its batch is read.
 
         The first is fetched at once, for the types of columns.  It holds no more than one page, and can be read once.
+        Statements: 4 a page, when it is read.
         """
 
     def to_arrow(self) -> ArrowTable:
         """Return all rows as a `pyarrow.Table`; no object of Python is made for a row.
 
         UUIDs are fixed 16 bytes, times TAI nanoseconds as int64, a timespan a struct of two of these (null: open), regions
-        encoded bytes.  Statements: as many as an iteration.  Raises `IncompatibleError` if pyarrow is not installed.
+        encoded bytes.  Statements: 4 a page, as an iteration.  Raises `IncompatibleError` if pyarrow is not installed.
         """
         return self.to_arrow_reader().read_all()
 
@@ -134,7 +148,7 @@ class QueryAdapter(QueryBase[_T_co]):
         bind: Mapping[str, Any] | None = None,
         **kwargs: DataIdValue,
     ) -> Self:
-        """Return the rows for which this holds too.
+        """Return the rows for which this holds too.  Statements: none.
 
         Raises `QueryError`, which shows the place in the text and the names that would do.
         """

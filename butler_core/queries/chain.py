@@ -74,7 +74,7 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
         return type(self)(changed, is_sorted=self._is_sorted)
 
     def expanded(self) -> Self:
-        """Return the same refs with dimension records and datastore records."""
+        """Return the same refs with dimension records and datastore records.  Statements: none."""
         changed = {name: adapter.expanded() for name, adapter in self.by_dataset_type.items()}
         return type(self)(changed, is_sorted=self._is_sorted, offset=self._offset, limit=self._limit)
 
@@ -116,7 +116,7 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
         return self._slice(chain.from_iterable(adapters))
 
     def uuids(self) -> Iterable[UUID]:
-        """Return the UUIDs alone; lazy, and can be iterated again."""
+        """Return the UUIDs alone; lazy, and can be iterated again.  Statements: none now; 4 a page when it is iterated."""
         return Again(self._uuids)
 
     def _uuids(self) -> Iterator[UUID]:

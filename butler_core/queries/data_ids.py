@@ -54,7 +54,7 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
         )
 
     def expanded(self) -> Self:
-        """Return the same data IDs with dimension records."""
+        """Return the same data IDs with dimension records.  Statements: none."""
         if self._is_expanded:
             return self
         return type(self)(self._query._but(self._asked()), self.dimensions, is_expanded=True)

@@ -88,13 +88,13 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
         )
 
     def expanded(self) -> Self:
-        """Return the same refs with dimension records and datastore records."""
+        """Return the same refs with dimension records and datastore records.  Statements: none."""
         if self._is_expanded:
             return self
         return type(self)(self._query._but(self._asked()), self.dataset_type, is_expanded=True)
 
     def uuids(self) -> Iterable[UUID]:
-        """Return the UUIDs alone; lazy, and can be iterated again."""
+        """Return the UUIDs alone; lazy, and can be iterated again.  Statements: none now; 4 a page when it is iterated."""
         bare = type(self)(self._query, self.dataset_type, held=self._held)
         return Again(lambda: bare._uuids())
 
