@@ -11,6 +11,7 @@ from butler_core.errors import InvalidInputError
 from butler_core.models import lookup
 from butler_core.models.columns import ColumnInfo, convert, to_raw
 from butler_core.models.data_id import DataCoordinate
+from butler_core.models.html_table import html_table
 from butler_core.models.names import ColumnName, DataIdValue, Region
 from butler_core.models.record_maker import MakeValues, make_maker
 from butler_core.models.timespan import Timespan
@@ -234,6 +235,13 @@ class DimensionRecord:
             if value is not None
         )
         return f"DimensionRecord<{self.shape.element.name}>({shown})"
+
+    def _repr_html_(self) -> str:
+        shown = [
+            "<region>" if name == "region" else value
+            for name, value in zip(self.shape.names, self.values, strict=True)
+        ]
+        return html_table(("", self.shape.element.name), [*zip(self.shape.names, shown, strict=True)])
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restore, (self.shape.universe, self.shape.element.name, self.values)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -19,6 +18,7 @@ from butler_core.models.names import ArrowReader, ArrowTable, DataIdValue
 from butler_core.queries.arrow import Column, make_reader
 from butler_core.queries.reasons import find_reasons
 from butler_core.queries.services import Services
+from butler_core.queries.showing import SHOWN_ROWS, in_words, page_as_html
 from butler_core.queries.specification import Specification, cut
 
 _T = TypeVar("_T")
@@ -126,14 +126,11 @@ class QueryBase(Iterable[_T_co], Generic[_T_co]):
     ) -> None:
         return None
 
-    def __repr__(self) -> str:
-        shown = [repr(row) for row in islice(self, 4)]
-        return f"<{type(self).__name__}: {', '.join(shown[:3])}{', ...' if len(shown) > 3 else ''}>"
+    @abstractmethod
+    def __repr__(self) -> str: ...
 
-    def _repr_html_(self) -> str:
-        rows = list(islice(self, 21))
-        items = "".join(f"<li><code>{html.escape(repr(row))}</code></li>" for row in rows[:20])
-        return f"<ol>{items}</ol>{'<p>and more</p>' if len(rows) > 20 else ''}"
+    @abstractmethod
+    def _repr_html_(self) -> str: ...
 
 
 class QueryAdapter(QueryBase[_T_co]):
@@ -313,6 +310,24 @@ class Executed(QueryBase[_T_co]):
         pages = self._fetch(lambda page: page)
         first = next(pages)
         return make_reader(self._columns(first), (page.rows for page in chain((first,), pages)))
+
+    # -- showing
+
+    def _of_what(self) -> str:
+        """Say what a row is."""
+        return ""
+
+    def __repr__(self) -> str:
+        """Say what is asked, without asking."""
+        held = () if self._held is None else (f"{self._held.total} rows held",)
+        parts = "; ".join((*held, *in_words(self._specification)))
+        return f"<{type(self).__name__}{self._of_what()}{': ' if parts else ''}{parts}>"
+
+    def _repr_html_(self) -> str:
+        """Show the first rows.  Statements: 4."""
+        first, bare = self.sliced(0, SHOWN_ROWS + 1), {"dimension_records": False, "datastore_records": False}
+        page = next(first._fetch(lambda page: page, **bare))
+        return page_as_html(self._columns(page), page)
 
     # -- what `find_reasons` asks
 

@@ -13,9 +13,11 @@ from butler_core.expressions.tree import names_in
 from butler_core.expressions.where import OrderBy, Where
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import DatasetRef
+from butler_core.models.html_table import html_table
 from butler_core.models.names import ArrowReader, DataIdValue, DatasetTypeName
 from butler_core.queries.base import QueryAdapter
 from butler_core.queries.datasets import Again, DatasetQueryAdapter
+from butler_core.queries.showing import SHOWN_ROWS, note_below, slice_in_words
 from butler_core.queries.specification import cut
 
 
@@ -151,6 +153,32 @@ class DatasetQueryChain(QueryAdapter[DatasetRef]):
             return []
         reasons = list(dict.fromkeys(chain.from_iterable(found)))
         return reasons or ["There are datasets, but the slice lies behind the last of them."]
+
+    def __repr__(self) -> str:
+        """Say what is asked, without asking."""
+        parts = [repr(adapter) for adapter in self.by_dataset_type.values()]
+        if self._is_cut:
+            parts.append(slice_in_words(self._offset, self._limit))
+        return f"<{type(self).__name__}: {', '.join(parts) or 'no dataset types'}>"
+
+    def _repr_html_(self) -> str:
+        """Show the first refs.  Statements: 4, as many for each dataset type of several that is looked at."""
+        if len(self.by_dataset_type) == 1:
+            return next(iter(self.by_dataset_type.values()))._repr_html_()
+        enough = self._offset + SHOWN_ROWS + 1
+        first = {name: adapter.sliced(0, enough) for name, adapter in self.by_dataset_type.items()}
+        bounded = type(self)(first, is_sorted=self._is_sorted, offset=self._offset, limit=self._limit)
+        refs = list(islice(bounded, SHOWN_ROWS + 1))
+        rows = [
+            (
+                ref.dataset_type.name,
+                ref.uuid,
+                ref.run,
+                ", ".join(f"{n}={v!r}" for n, v in ref.data_id.required.items()),
+            )
+            for ref in refs[:SHOWN_ROWS]
+        ]
+        return html_table(("dataset type", "uuid", "run", "data ID"), rows, note_below(len(refs)))
 
     def to_arrow_reader(self) -> ArrowReader:
         """Return all refs as a `pyarrow.RecordBatchReader`: of one dataset type only, for the columns' sake."""

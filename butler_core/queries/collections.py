@@ -9,6 +9,7 @@ from butler_core.client_cache import Definitions
 from butler_core.models.checking import read_items, read_member, read_names
 from butler_core.models.collection import CollectionInfo, CollectionType
 from butler_core.models.dataset_type import DatasetType
+from butler_core.models.html_table import html_table
 from butler_core.models.names import (
     CollectionName,
     CollectionPattern,
@@ -57,13 +58,10 @@ class CollectionQuery(Sequence[CollectionName]):
         return f"<CollectionQuery: {', '.join(self)}>"
 
     def _repr_html_(self) -> str:
-        import html
-
-        rows = "".join(
-            f"<tr><td>{html.escape(info.name)}</td><td>{info.type.value}</td><td>{html.escape(info.doc)}</td></tr>"
-            for info in self._found
-        )
-        return f"<table><tr><th>collection</th><th>type</th><th>documentation</th></tr>{rows}</table>"
+        rows = [
+            (info.name, info.type.value, ", ".join(info.children or ()), info.doc) for info in self._found
+        ]
+        return html_table(("collection", "type", "children", "documentation"), rows)
 
 
 class DatasetTypeQuery(Mapping[DatasetTypeName, DatasetType]):
@@ -89,11 +87,11 @@ class DatasetTypeQuery(Mapping[DatasetTypeName, DatasetType]):
         return f"<DatasetTypeQuery: {', '.join(self)}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{t.name}</td><td>{', '.join(t.dimensions)}</td><td>{t.storage_class_name}</td></tr>"
+        rows = [
+            (t.name, ", ".join(t.dimensions), t.storage_class_name, t.is_calibration)
             for t in self._found.values()
-        )
-        return f"<table><tr><th>dataset type</th><th>dimensions</th><th>storage class</th></tr>{rows}</table>"
+        ]
+        return html_table(("dataset type", "dimensions", "storage class", "calibration"), rows)
 
 
 def query_collections(

@@ -59,6 +59,9 @@ class DataCoordinateQueryAdapter(DescribedAdapter[DataCoordinate]):
             return self
         return type(self)(self._query._but(self._asked()), self.dimensions, is_expanded=True)
 
+    def _of_what(self) -> str:
+        return f" of {', '.join(self.dimensions.required)}"
+
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services
         return self._specification.describe(

@@ -17,6 +17,7 @@ from butler_core.queries.adapter import DescribedAdapter, dimension_columns
 from butler_core.queries.arrow import Column
 from butler_core.queries.base import Built, Held
 from butler_core.queries.specification import Specification
+from butler_core.queries.values import as_uuid
 from butler_core.resolution import make_refs
 
 _T = TypeVar("_T")
@@ -38,6 +39,9 @@ class DatasetQueryAdapter(DescribedAdapter[DatasetRef]):
 
     def _hold(self, held: Held) -> Self:
         return type(self)(self._query, self.dataset_type, is_expanded=self._is_expanded, held=held)
+
+    def _of_what(self) -> str:
+        return f" of {self.dataset_type.name}"
 
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services
@@ -110,11 +114,6 @@ class Again(Iterable[_T]):
 
     def __iter__(self) -> Iterator[_T]:
         return self._begin()
-
-
-def as_uuid(value: Any) -> UUID:
-    """Return the UUID that a row has as such or as its bytes."""
-    return value if isinstance(value, UUID) else uuid_from_bytes(value)
 
 
 def _uuids_of(page: QueryPage) -> list[UUID]:

@@ -14,9 +14,9 @@ from butler_core.expressions.query import Upload
 from butler_core.models.names import ColumnName, DataIdValue, DatasetTypeName
 from butler_core.models.overlap_policy import OverlapJoinPolicy
 from butler_core.models.universe import DimensionGroup
-from butler_core.queries.datasets import as_uuid
 from butler_core.queries.projection import Projection
 from butler_core.queries.specification import Search, Specification
+from butler_core.queries.values import as_uuid
 
 Ask = Callable[[Specification, Projection], Iterator[QueryPage]]
 

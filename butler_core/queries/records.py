@@ -46,6 +46,9 @@ class DimensionRecordQueryAdapter(DescribedAdapter[DimensionRecord]):
             is_settled=True,
         )
 
+    def _of_what(self) -> str:
+        return f" of {self.element}"
+
     def _describe(self, definitions: Definitions) -> QueryDescription:
         services = self._services
         return self._specification.describe(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from butler_core.models import lookup
+from butler_core.models.html_table import html_table
 from butler_core.models.names import ColumnName
 from butler_core.models.universe import DimensionUniverse
 from butler_core.queries.arrow import Column
-from butler_core.queries.datasets import as_uuid
+from butler_core.queries.values import as_uuid
 
 
 class RowShape:
@@ -72,6 +73,10 @@ class Row(Mapping[ColumnName, Any]):
 
     def __hash__(self) -> int:
         return hash(self._values)
+
+    def _repr_html_(self) -> str:
+        rows = [(c.name, "<region>" if c.type == "region" else self[c.name]) for c in self._shape.columns]
+        return html_table(("column", "value"), rows)
 
     def __repr__(self) -> str:
         shown = ", ".join(

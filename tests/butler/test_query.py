@@ -622,10 +622,3 @@ def test_expressions_of_python(query: Query) -> None:
     texts = [row["exposure"] for row in query.where("exposure > 102 AND detector = 1")]
     objects = [row["exposure"] for row in query.where((columns.exposure > 102) & (columns.detector == 1))]
     assert texts == objects == [103, 104, 105]
-
-
-def test_html_shows_no_markup_of_values(butler: Butler) -> None:
-    html = butler.query_dimension_records("exposure")._repr_html_()
-    assert "field 1" in html
-    assert "<script" not in html
-    assert "&lt;" in butler.query_datasets("summary")._repr_html_() or "<code>" in html
