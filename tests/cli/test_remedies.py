@@ -45,7 +45,8 @@ NEVER_SEEN = {
         "verbs sort once, slice last and take no snapshot"
     ),
     "Join first and slice last, or go on with materialized().": "verbs join nothing",
-    "lsst-daf-butler==X --hash=sha256:X\n": "a line of a file of requirements",
+    "Give uuid=('summary', ref.uuid).": "verbs find no dataset by UUID",
+    "timespan='X' is no Timespan.": "verbs make timespans themselves",
 }
 """Texts that name Python and that no verb shows, and why; values in them stand as X."""
 
@@ -59,7 +60,7 @@ def _parameters() -> Iterator[str]:
 
 _NAMES = "|".join(sorted({*_parameters()} - {"self", "args", "kwargs"}))
 PYTHON = re.compile(
-    r"\bbutler\.(?!yaml)\w+|\bButler\(|\w\(\)|\(\.\.\.\)|\b[A-Z]+_OR_[A-Z]+\b|\bOverlapJoinPolicy|by_dataset_type"
+    r"(?<!')\bbutler\.(?!yaml)\w+|\bButler\(|\w\(\)|\(\.\.\.\)|\b[A-Z]+_OR_[A-Z]+\b|\bOverlapJoinPolicy|by_dataset_type"
     rf"|\b(?:{_NAMES})=|\bFileDataset\b"
 )
 """What shows that a text is written for Python: calls, arguments of methods of the butler, enumerations."""
@@ -99,7 +100,10 @@ def _part(node: ast.expr) -> str:
     return "'X'" if node.conversion == ord("r") else "X"
 
 
-FOUND = sorted({text for text in _texts() if " " in text.text and PYTHON.search(text.text)})
+FOUND = sorted(
+    found for found in _texts() if re.fullmatch(r".* .*", found.text) and PYTHON.search(found.text)
+)
+"""Texts of one line, as all remedies are."""
 
 
 @pytest.mark.parametrize("found", FOUND, ids=lambda found: found.place)
