@@ -39,6 +39,7 @@ def _relation(*, overlaps: bool, contains: bool, within: bool) -> RegionRelation
     return result
 
 
+_DISJOINT = RegionRelation.DISJOINT  # to look it up in its enumeration takes longer than many a comparison
 _BY_BITS = {
     (overlaps, contains | within): _relation(overlaps=overlaps, contains=bool(contains), within=bool(within))
     for overlaps in (False, True)
@@ -64,6 +65,10 @@ def relate(first: Region, second: Region) -> RegionRelation:
     that is refined where it matters, down to 0.02 arcsec.
     """
     bits = first.relate(second)
+    if bits == DISJOINT:  # what mostly comes is told first
+        return _DISJOINT
+    if type(first) is ConvexPolygon is type(second):
+        return _BY_BITS[not bits & DISJOINT, bits & (CONTAINS | WITHIN)]
     if bits & DISJOINT:
         return _BY_BITS[False, bits & (CONTAINS | WITHIN)]
     if isinstance(first, _GRADUAL) or isinstance(second, _GRADUAL):
