@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
-
-import sqlalchemy as sa
 
 from butler_core.errors import DataIdError
 from butler_core.models.bulk import picker
@@ -14,61 +12,12 @@ from butler_core.models.names import DataIdValue, DimensionElementName
 from butler_core.models.record import DimensionRecord
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.catalog import lost_generation
-from butler_core.sql.database import Cursor, InlineRows
-from butler_core.sql.schema.element_tables import ElementTable, column_kind
-from butler_core.sql.schema.group_tables import key_kinds
+from butler_core.sql.database import Cursor
+from butler_core.sql.record_plans import ElementReader, Key, ReadingPlan, Step, make_plan, make_reader
 from butler_core.sql.schema.tables import Schema
-from butler_core.sql.statement import Statement
 
-Key = tuple[DataIdValue, ...]
 _Found: TypeAlias = dict[DimensionElementName, dict[Key, tuple[Any, ...]]]
 """Values of records by element and key."""
-
-
-class _ElementReader(NamedTuple):
-    """How to read records of one element."""
-
-    table: ElementTable
-    one: Statement
-    """By one key."""
-    many: Statement
-    """By many keys."""
-    rows: InlineRows
-    """How `many` takes the keys."""
-
-
-class _Step(NamedTuple):
-    """One element's turn when everything behind data IDs of a group is read."""
-
-    name: DimensionElementName
-    reader: _ElementReader
-    pick: Callable[[Sequence[Any]], Key]
-    """Takes the key out of full values (as far as they are known)."""
-    sources: tuple[int, ...]
-    """The positions in full values that `pick` takes."""
-    implied: tuple[tuple[int, int, int], ...]
-    """For each implied dimension: position in the record's values, in a row of all elements, and in full values."""
-    columns: slice
-    """Of a row that has all elements side by side."""
-    place: int
-    """Among the group's elements."""
-    roots: tuple[int, ...]
-    """The positions of those required values that the key follows from."""
-
-
-class _Plan(NamedTuple):
-    """How to read everything behind data IDs of a group."""
-
-    group: DimensionGroup
-    steps: tuple[_Step, ...]
-    readers: Mapping[DimensionElementName, tuple[ElementTable, slice] | None]
-    """For each element of the group its columns in a row of all elements; None for one without a table."""
-    one: Statement
-    """For one data ID: the rows of all steps side by side, then the generation; takes the required values."""
-    blanks: tuple[None, ...]
-    """In place of the implied values, before they are known."""
-    projections: tuple[tuple[int, ...], ...]
-    """The distinct `_Step.roots`, and for each value that several elements imply all that it follows from."""
 
 
 class _RowRecords(Mapping[DimensionElementName, DimensionRecord | None]):
@@ -76,7 +25,7 @@ class _RowRecords(Mapping[DimensionElementName, DimensionRecord | None]):
 
     __slots__ = ("_made", "_readers", "_row")
 
-    def __init__(self, plan: _Plan, row: Sequence[Any]) -> None:
+    def __init__(self, plan: ReadingPlan, row: Sequence[Any]) -> None:
         self._readers = plan.readers
         self._row = row
         self._made: dict[DimensionElementName, DimensionRecord | None] = {}
@@ -147,8 +96,8 @@ class RecordFetcher:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._readers: dict[DimensionElementName, _ElementReader] = {}
-        self._plans: dict[DimensionGroup, _Plan] = {}
+        self._readers: dict[DimensionElementName, ElementReader] = {}
+        self._plans: dict[DimensionGroup, ReadingPlan] = {}
 
     def fetch(
         self, cursor: Cursor, element: DimensionElementName, keys: Collection[Key]
@@ -224,104 +173,20 @@ class RecordFetcher:
             _refuse_other_values(data_id, found)
         return found, row[-1]
 
-    def _get_reader(self, element: DimensionElementName) -> _ElementReader:
+    def _get_reader(self, element: DimensionElementName) -> ElementReader:
         reader = self._readers.get(element)
         if reader is None:
-            reader = self._readers[element] = _make_reader(self._schema, self._schema.elements[element])
+            reader = self._readers[element] = make_reader(self._schema, self._schema.elements[element])
         return reader
 
-    def _get_plan(self, group: DimensionGroup) -> _Plan:
+    def _get_plan(self, group: DimensionGroup) -> ReadingPlan:
         plan = self._plans.get(group)
         if plan is None:
-            plan = self._plans[group] = self._make_plan(group)
+            plan = self._plans[group] = make_plan(self._schema, group, self._get_reader)
         return plan
 
-    def _make_plan(self, group: DimensionGroup) -> _Plan:
-        steps: list[_Step] = []
-        width = 0
-        roots: dict[int, frozenset[int]] = {n: frozenset([n]) for n in range(len(group.required))}
-        for name in group.lookup_order:
-            if name in self._schema.elements:
-                reader = self._get_reader(name)
-                element, index = reader.table.element, reader.table.shape.index
-                sources = tuple(group.positions[dimension] for dimension in element.required)
-                columns = slice(width, width + len(reader.table.table.columns))
-                offsets = list(reader.table.table.columns)
-                implied = tuple(
-                    (
-                        index[dimension],
-                        width + offsets.index(reader.table.columns[dimension][0]),
-                        group.positions[dimension],
-                    )
-                    for dimension in element.implied
-                )
-                width = columns.stop
-                origin = frozenset().union(*(roots[source] for source in sources))
-                for *_, target in implied:
-                    roots[target] = roots.get(target, frozenset()) | origin
-                place, order = group.elements.index(name), tuple(sorted(origin))
-                steps.append(_Step(name, reader, picker(sources), sources, implied, columns, place, order))
-        readers: dict[DimensionElementName, tuple[ElementTable, slice] | None]
-        readers = dict.fromkeys(group.elements)
-        readers.update({step.name: (step.reader.table, step.columns) for step in steps})
-        one = _make_side_by_side(self._schema, group, steps)
-        blanks = (None,) * len(group.implied)
-        implied_roots = [tuple(sorted(roots[target])) for step in steps for *_, target in step.implied]
-        projections = dict.fromkeys([*(step.roots for step in steps), *implied_roots])
-        return _Plan(group, tuple(steps), readers, one, blanks, tuple(sorted(projections, key=len)))
 
-
-def _make_reader(schema: Schema, table: ElementTable) -> _ElementReader:
-    database = schema.database
-    kinds = [column_kind(info.type) for info in table.shape.columns[: table.shape.key_length]]
-    rows = database.inline_rows("keys", kinds)
-    names = [f"key{position}" for position in range(len(table.key))]
-    same = [column == sa.bindparam(name) for column, name in zip(table.key, names, strict=True)]
-    matches = [column == rows.source.c[f"c{position}"] for position, column in enumerate(table.key)]
-    return _ElementReader(
-        table,
-        Statement(database, sa.select(table.table).where(*same), names),
-        Statement(
-            database,
-            sa.select(table.table).select_from(rows.source.join(table.table, sa.and_(*matches))),
-            rows.parameters,
-        ),
-        rows,
-    )
-
-
-def _make_side_by_side(schema: Schema, group: DimensionGroup, steps: Sequence[_Step]) -> Statement:
-    """Return the statement that reads the records of one data ID, each element's NULL where there is none, and the generation."""
-    database, kinds = schema.database, key_kinds(group)
-    generation = schema.generation.c.current
-    given = sa.select(
-        generation,
-        *(
-            sa.bindparam(f"value{position}", type_=database.column_type(kind)).label(f"c{position}")
-            for position, kind in enumerate(kinds)
-        ),
-    ).subquery("given")
-    known: dict[int, sa.ColumnElement[Any]] = {
-        position: given.c[f"c{position}"] for position in range(len(kinds))
-    }
-    source: sa.FromClause = given
-    for step in steps:
-        table = step.reader.table
-        matches = [
-            column == known[position] for column, position in zip(table.key, step.sources, strict=True)
-        ]
-        source = source.outerjoin(table.table, sa.and_(*matches))
-        columns = list(table.columns.values())
-        for position, _, target in step.implied:
-            known.setdefault(target, columns[position][0])
-    # Two elements may have columns of one name: labels keep SQLAlchemy from dropping or renaming any.
-    selected = [column for step in steps for column in step.reader.table.table.columns]
-    labelled = [column.label(f"s{position}") for position, column in enumerate(selected)]
-    names = [f"value{position}" for position in range(len(kinds))]
-    return Statement(database, sa.select(*labelled, given.c[generation.name]).select_from(source), names)
-
-
-def _read_values(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) -> dict[Key, tuple[Any, ...]]:
+def _read_values(cursor: Cursor, reader: ElementReader, keys: Collection[Key]) -> dict[Key, tuple[Any, ...]]:
     if not keys:
         return {}
     if len(keys) == 1:
@@ -333,7 +198,7 @@ def _read_values(cursor: Cursor, reader: _ElementReader, keys: Collection[Key]) 
     return {values[:length]: values for values in reader.table.values(rows)}
 
 
-def _complete(plan: _Plan, values: Key, row: Sequence[Any]) -> Key:
+def _complete(plan: ReadingPlan, values: Key, row: Sequence[Any]) -> Key:
     """Return full values: those required, and those that the records in a row imply; refuse what contradicts or is missing."""
     known: list[Any] = [*values, *plan.blanks]
     for step in plan.steps:
@@ -349,13 +214,13 @@ def _complete(plan: _Plan, values: Key, row: Sequence[Any]) -> Key:
     return tuple(known)
 
 
-def _gather_one(plan: _Plan, values: Key, row: Sequence[Any]) -> GroupRecords:
+def _gather_one(plan: ReadingPlan, values: Key, row: Sequence[Any]) -> GroupRecords:
     full, records = _complete(plan, values, row), _RowRecords(plan, row)
     return GroupRecords(plan.group, (full,), (tuple(records.values()),))
 
 
 def _fetch_many(
-    cursor: Cursor, group: DimensionGroup, plan: _Plan, rows: Sequence[tuple[DataIdValue, ...]]
+    cursor: Cursor, group: DimensionGroup, plan: ReadingPlan, rows: Sequence[tuple[DataIdValue, ...]]
 ) -> GroupRecords:
     found = _fetch_found(cursor, group, plan, rows)
     known, keys = _follow(None, group, plan, tuple(range(len(group.required))), rows, found)
@@ -371,7 +236,7 @@ def _fetch_many(
 
 
 def _fetch_found(
-    cursor: Cursor, group: DimensionGroup, plan: _Plan, rows: Sequence[tuple[DataIdValue, ...]]
+    cursor: Cursor, group: DimensionGroup, plan: ReadingPlan, rows: Sequence[tuple[DataIdValue, ...]]
 ) -> _Found:
     """Read the records behind data IDs, element by element, with one statement for each.
 
@@ -387,7 +252,7 @@ def _fetch_found(
 def _follow(
     cursor: Cursor | None,
     group: DimensionGroup,
-    plan: _Plan,
+    plan: ReadingPlan,
     roots: tuple[int, ...],
     rows: Sequence[Key],
     found: _Found,
@@ -438,7 +303,7 @@ def _follow(
 
 def _merged(
     group: DimensionGroup,
-    step: _Step,
+    step: Step,
     keys: Sequence[Key],
     target: int,
     before: Sequence[Any],
@@ -464,7 +329,7 @@ def _refuse_other_values(given: DataCoordinate, found: DataCoordinate) -> None:
         )
 
 
-def _refuse_missing(step: _Step, key: Key) -> None:
+def _refuse_missing(step: Step, key: Key) -> None:
     """Refuse a key without a record, except of a join table, which need not have one, and what no value is known for."""
     element = step.reader.table.element
     if not element.is_dimension or None in key:
@@ -482,7 +347,7 @@ def _refuse_missing(step: _Step, key: Key) -> None:
 
 
 def _disagreement(
-    group: DimensionGroup, step: _Step, key: Key, target: int, old: Any, new: Any
+    group: DimensionGroup, step: Step, key: Key, target: int, old: Any, new: Any
 ) -> DataIdError:
     element, dimension = step.reader.table.element, (group.required + group.implied)[target]
     shown = ", ".join(f"{name}={value!r}" for name, value in zip(element.required, key, strict=True))
