@@ -6,20 +6,19 @@ costs the database's work and little more.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from butler_core.contracts.registry import QueryPage
 from butler_core.errors import AmbiguousLookupError, ButlerError, InvalidInputError
-from butler_core.expressions.query import DatasetSearch, QueryDescription
-from butler_core.expressions.tree import EncodedRegionLiteral, RegionLiteral
-from butler_core.expressions.written import Written
+from butler_core.expressions.query import QueryDescription
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DimensionElementName, DimensionName
 from butler_core.models.opaque import StoredRecords
 from butler_core.sql.catalog import Catalog, Collection
 from butler_core.sql.context import SqlContext
 from butler_core.sql.database import Cursor
+from butler_core.sql.queries.binding import Binder
 from butler_core.sql.queries.lookups import answer_lookup, first_ambiguous_error, may_be_lookup
 from butler_core.sql.queries.pages import PageReader
 from butler_core.sql.queries.paging import (
@@ -31,12 +30,10 @@ from butler_core.sql.queries.paging import (
     key_to_token,
 )
 from butler_core.sql.queries.plans import Compiled, Plan, Variant
+from butler_core.sql.queries.query_shapes import query_shape
 from butler_core.sql.queries.row_values import make_rows
 from butler_core.sql.queries.search_sources import CALIBRATION_KINDS
-from butler_core.sql.queries.search_values import search_values
 from butler_core.sql.queries.searches import Branch, branches, find_members, kind_of, prune
-from butler_core.sql.queries.shapes import read_shape
-from butler_core.sql.queries.uploads import upload_values
 from butler_core.sql.statement import Statement
 
 
@@ -90,35 +87,6 @@ def _look_up_alone(context: SqlContext, query: QueryDescription) -> QueryPage | 
     return execution.look_up()
 
 
-def _shape(query: QueryDescription, catalog: Catalog, values: list[Any]) -> Hashable:
-    """Return what all queries have in common that one plan serves, and add the values of conditions."""
-    searches = tuple([_search_shape(search, catalog) for search in query.searches])
-    where: Hashable = None
-    if query.where is not None:
-        where = read_shape(query.where, values)
-    order: tuple[Hashable, ...] = ()
-    if query.order_by:
-        order = tuple([(read_shape(term.expression, values), term.descending) for term in query.order_by])
-    names = tuple([name for name, _ in query.data_id])
-    is_some = query.uuids is not None
-    uploads = tuple([(upload.dimensions, upload.dataset_types) for upload in query.uploads])
-    joined = (query.joined_dimensions, query.overlap_policy, query.spatial_joins, query.temporal_joins)
-    rows = (query.columns, query.unique, query.exact, query.sort_values)
-    return (
-        "plan", query.kind, query.dimensions, query.dataset_type, query.element, searches, names, is_some, where, order,
-        uploads, joined, rows
-    )  # fmt: skip
-
-
-def _search_shape(search: DatasetSearch, catalog: Catalog) -> Hashable:
-    registered = catalog.get_dataset_type(search.dataset_type)
-    shape = (search.dataset_type, registered.id, registered.group_id, search.find_first)
-    if not registered.dataset_type.is_calibration:
-        return shape
-    times = tuple([name for name, _ in search.time_of])
-    return (*shape, search.temporal_join, search.timespan is not None, times)
-
-
 class _Execution:
     """One run of one query."""
 
@@ -130,13 +98,13 @@ class _Execution:
         self._query = query
         self.catalog = catalog
         self._where_values: list[Any] = []
-        key = _shape(query, self.catalog, self._where_values)
+        key = query_shape(query, self.catalog, self._where_values)
         self.plan: Plan = context.plans.get(key, lambda: Plan(context, self.catalog, query))
         universe = context.universe
         self._data_id = [check_value(universe, name, value) for name, value in query.data_id]
         self._members = [self._find_members(position) for position in range(len(query.searches))]
         self._is_empty = False
-        self._values: dict[str, Any] | None = None
+        self._binder: Binder | None = None
 
     @property
     def _cursor(self) -> Cursor:
@@ -206,67 +174,15 @@ class _Execution:
 
     # -- running statements
 
-    def _base_values(self) -> dict[str, Any]:
-        """Return the values of all parameters that are the same for each statement."""
-        values: dict[str, Any] = {}
-        for position, value in enumerate(self._data_id):
-            values[f"id{position}"] = value
-        for slot, value in enumerate(self._where_values):
-            values[f"w{slot}"] = value
-        plan = self.plan
-        for position, members in enumerate(self._members):
-            is_main = position == plan.main
-            if is_main and self._is_apart(position):
-                continue  # it is taken apart, and the values are those of the branch
-            found = search_values(
-                self._context,
-                f"s{position}",
-                self._query.searches[position],
-                plan.types[position],
-                members,
-                plan.dimensions,
-                fields=is_main or plan.uses_fields(position),
-            )
-            values.update(found)
-        database = self._context.database
-        values.update(upload_values(database, self._context.universe, self._query.uploads))
-        if self._query.uuids is not None:
-            uuids = database.inline_values("uuids", "uuid")
-            values["uuids"] = uuids.bind(database.uuid_to_value(uuid.bytes) for uuid in self._query.uuids)
-        return values
-
     def _bind(self, compiled: Compiled, branch: Branch | None, more: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the values of a statement's parameters."""
-        if self._values is None:
-            self._values = self._base_values()
-        values = {**self._values, **more}
-        if branch is not None and self.plan.main is not None:
-            collection, bind = branch.collection, self._context.database.inline_values("x", "int").bind
-            values["type"] = self.plan.types[self.plan.main].id
-            values["collection"] = collection.id
-            values["run_name"] = values["collection_name"] = collection.name
-            if branch.earlier:
-                values["earlier"] = bind(branch.earlier)
-        converters = self.plan.converters
-        for name, source in self.plan.copies.items():
-            values[name] = values[source]
-        if not converters:
-            return tuple([values[name] for name in compiled.statement.parameters])
-        return tuple(
-            [
-                self._convert(name, values[name]) if name in converters else values[name]
-                for name in compiled.statement.parameters
-            ]
-        )
-
-    def _convert(self, name: str, value: Any) -> Any:
-        try:
-            return self.plan.converters[name](value)
-        except InvalidInputError as error:
-            if not isinstance(value, RegionLiteral | EncodedRegionLiteral):
-                raise
-            written = Written(self._query.where_text, self._query.where)
-            raise written.error(value, str(error), remedy=error.remedy) from error
+        if self._binder is None:
+            main = self.plan.main
+            apart = main if main is not None and self._is_apart(main) else None
+            self._binder = Binder(
+                self._context, self._query, self.plan, self._data_id, self._where_values, self._members, apart
+            )
+        return self._binder.bind(compiled, branch, more)
 
     def fetch(
         self,
