@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import Enum
 
 from butler_core.errors import DataIdError, InvalidInputError
 from butler_core.models.data_id import DataCoordinate, DataId
@@ -32,6 +33,26 @@ def refuse_more_than(ref: DatasetRef, *others: object) -> None:
         raise InvalidInputError(
             f"{ref} says which dataset it is.", remedy="Give a ref or a data ID, not both."
         )
+
+
+def listed_refs(refs: Iterable[DatasetRef]) -> list[DatasetRef]:
+    """Return the refs that a call gives; `InvalidInputError` if it gives something else."""
+    if isinstance(refs, DatasetRef | str | bytes) or not isinstance(refs, Iterable):
+        raise InvalidInputError(f"{refs!r} is no list of refs.", remedy="Give a list: [ref].")
+    given = list(refs)
+    for ref in given:
+        if not isinstance(ref, DatasetRef):
+            raise InvalidInputError(
+                f"{ref!r} is no DatasetRef.", remedy="Find refs: butler.query_datasets()."
+            )
+    return given
+
+
+def check_choice(choices: type[Enum], given: Enum | None, what: str) -> None:
+    """Raise `InvalidInputError` if what a call gives is not one of the members of an enumeration."""
+    if not isinstance(given, choices):
+        names = ", ".join(f"{choices.__name__}.{choice.name}" for choice in choices)
+        raise InvalidInputError(f"{given!r} is no {what}.", remedy=f"Give one of {names}.")
 
 
 def implied_values(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from butler_core.arguments import listed_refs
 from butler_core.contracts.datastore import Datastore, GetRequest
 from butler_core.errors import DatasetNotStoredError, InvalidInputError
 from butler_core.limited_butler import LimitedButler
@@ -43,7 +44,7 @@ class DatastoreButler(LimitedButler):
     def get_many_uris(self, refs: Iterable[DatasetRef], *, signed: bool = False) -> Iterator[UriResult]:
         """Return all URIs: see `LimitedButler.get_many_uris`."""
         stored: list[tuple[int, DatasetRef]] = []
-        given = list(refs)
+        given = listed_refs(refs)
         for index, ref in enumerate(self._with_records(given)):
             if ref is not None and ref.datastore_records:
                 stored.append((index, _as_asked(given[index], ref)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from butler_core.aliases import DatasetTypeLike
+from butler_core.arguments import check_choice, listed_refs
 from butler_core.batching.collecting import Collecting
 from butler_core.errors import DefinitionConflictError, InvalidInputError
 from butler_core.models.batch import (
@@ -36,6 +37,8 @@ class Collections(Collecting):
     ) -> None:
         """Register a collection; again with the same type is fine, with another a `DefinitionConflictError`."""
         check_collection_name(name)
+        check_choice(CollectionType, type, "type of a collection")
+        _check_documentation(doc)
         earlier = self._raw.collection_registrations.get(name)
         if earlier is not None and earlier.type is not type:
             raise DefinitionConflictError(
@@ -62,13 +65,17 @@ class Collections(Collecting):
             raise InvalidInputError(
                 f"Children are a sequence, not {children!r}.", remedy=f"Give [{children!r}]."
             )
+        check_choice(SequenceEditMode, mode, "way to edit a chain")
         given = tuple(children)
+        _check_names(chain_name, *(child for child in given if not isinstance(child, int)))
         if mode is not SequenceEditMode.REMOVE and any(isinstance(child, int) for child in given):
             raise InvalidInputError("Positions can only be removed.", remedy="Give names of collections.")
         self._edit(ChainedCollectionEdit(chain=chain_name, children=given, mode=mode, flatten=flatten))
 
     def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None:
         """Replace a collection's documentation."""
+        _check_names(name)
+        _check_documentation(doc)
         self._edit(SetCollectionDocumentation(name=name, doc=doc))
 
     def edit_associations(
@@ -85,11 +92,10 @@ class Collections(Collecting):
         mode
             What becomes of them: see `SetEditMode`.
         """
-        self._edit(
-            TaggedCollectionEdit(
-                collection=collection, datasets=frozenset(ref.uuid for ref in refs), mode=mode
-            )
-        )
+        _check_names(collection)
+        check_choice(SetEditMode, mode, "way to edit associations")
+        datasets = frozenset(ref.uuid for ref in listed_refs(refs))
+        self._edit(TaggedCollectionEdit(collection=collection, datasets=datasets, mode=mode))
 
     def certify(self, collection: CollectionName, refs: Iterable[DatasetRef], timespan: Timespan) -> None:
         """Add validity to a CALIBRATION collection.
@@ -97,7 +103,8 @@ class Collections(Collecting):
         When the batch is applied that is a `ConflictError` if it overlaps the validity of another dataset of the same type and
         data ID.
         """
-        datasets = frozenset(ref.uuid for ref in refs)
+        _check_names(collection)
+        datasets = frozenset(ref.uuid for ref in listed_refs(refs))
         self._edit(
             Certification(collection=collection, datasets=datasets, timespan=_bounds(timespan, "certify"))
         )
@@ -123,6 +130,7 @@ class Collections(Collecting):
         data_ids
             Only for these data IDs; None is all.
         """
+        _check_names(collection)
         given, found = self._resolver.data_ids_of(dataset_type, () if data_ids is None else data_ids)
         values = None if data_ids is None else tuple(data_id.required_values for data_id in found)
         bounds = (None, None) if timespan is None else _bounds(timespan, "decertify")
@@ -137,7 +145,9 @@ class Collections(Collecting):
         """
         if isinstance(inputs, str):
             raise InvalidInputError(f"Inputs are a sequence, not {inputs!r}.", remedy=f"Give [{inputs!r}].")
-        self._edit(CertificationMerge(output=output, inputs=tuple(inputs)))
+        given = tuple(inputs)
+        _check_names(output, *given)
+        self._edit(CertificationMerge(output=output, inputs=given))
 
     def _edit(self, edit: CollectionEdit) -> None:
         self._check(collection_edits=[edit])
@@ -158,8 +168,20 @@ def _bounds(timespan: Timespan, verb: str) -> tuple[int | None, int | None]:
     return timespan.begin, timespan.end
 
 
+def _check_names(*names: object) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidInputError(f"{name!r} is no name of a collection.", remedy="Give a text.")
+
+
+def _check_documentation(doc: object) -> None:
+    if not isinstance(doc, str):
+        raise InvalidInputError(f"{doc!r} is no documentation.", remedy="Give a text.")
+
+
 def check_collection_name(name: CollectionName) -> None:
     """Refuse names that would be taken for a pattern, or that no path and no command line can hold."""
+    _check_names(name)
     problem = ""
     if not name:
         problem = "is no name"

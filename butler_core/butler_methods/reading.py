@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from butler_core.aliases import DatasetTypeLike
-from butler_core.arguments import one_of, refuse_more_than
+from butler_core.arguments import listed_refs, one_of, refuse_more_than
 from butler_core.butler_methods.opening import Opening
 from butler_core.contracts.datastore import GetRequest
 from butler_core.errors import CorruptError
@@ -195,7 +195,7 @@ class Reading(Opening):
     ) -> list[DatasetExistence]:
         """Say where each dataset stands now: the Registry's records count, not those that a ref may carry from earlier."""
         return super().exists_many(
-            [ref.with_datastore_records(None) for ref in refs], check_artifact=check_artifact
+            [ref.with_datastore_records(None) for ref in listed_refs(refs)], check_artifact=check_artifact
         )
 
     def get_many(self, arg: Iterable[GetRequest], /) -> Iterator[GetResult]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from butler_core import files_in, removing
 from butler_core.aliases import DatasetTypeLike, DimensionData
-from butler_core.arguments import implied_values, one_of, refuse_contradiction, refuse_more_than
+from butler_core.arguments import implied_values, listed_refs, one_of, refuse_contradiction, refuse_more_than
 from butler_core.batching.helper import BatchHelper
 from butler_core.butler_methods.opening import Opening
 from butler_core.errors import (
@@ -127,12 +127,14 @@ class Writing(Opening):
 
     def predict_put_many(self, refs: Iterable[DatasetRef]) -> list[DatasetRef]:
         """Return the refs with the records that `put_many` would give them, but for the batch's token in the names."""
-        return list(self._registry.expand_new_dataset_refs(list(refs), batch_id=RawBatch().batch_id).refs)
+        return list(
+            self._registry.expand_new_dataset_refs(listed_refs(refs), batch_id=RawBatch().batch_id).refs
+        )
 
     def unstore(self, refs: Iterable[DatasetRef]) -> None:
         """Drop bytes and datastore records, keep the registration: see `LimitedButler.unstore`."""
         self._check_writeable()
-        given, done = list(refs), 0
+        given, done = listed_refs(refs), 0
         for step in removing.steps(given):
             removing.unstore(self._registry, self._datastore, self._transactions, step)
             done += len(step)
