@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from butler_core.errors import InvalidInputError
 from butler_core.expressions.query import Upload
 from butler_core.models.data_id import check_value
 from butler_core.models.names import DatasetTypeName, DimensionName
@@ -40,6 +41,11 @@ def match_uuids(
     """Iterate over the conditions that what searches found are the datasets that uploads name."""
     for upload, table in zip(uploads, tables, strict=True):
         for n, name in enumerate(upload.dataset_types):
+            if name not in searches:
+                raise InvalidInputError(
+                    f"UUIDs of type {name!r} come along, but the query searches for none of its datasets.",
+                    remedy="Join a search for the type first.",
+                )
             source = sources[searches.index(name)]
             assert source is not None  # a search whose datasets are uploaded is joined with its fields
             yield source.uuid == table.c[_uuid_column(n)]

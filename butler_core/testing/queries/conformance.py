@@ -9,7 +9,9 @@ import pytest
 from butler_core.contracts.registry import Registry
 from butler_core.testing.queries.conditions import ConditionTests, GovernorTests, NameTests
 from butler_core.testing.queries.data_id_keys import DataIdKeyTests
+from butler_core.testing.queries.projections import ProjectionTests
 from butler_core.testing.queries.rows import DataIdTests, DatasetTests, PageTests, RecordTests
+from butler_core.testing.queries.uploads import UploadTests
 from butler_core.testing.queries.world import QueryWorld
 from butler_core.testing.registries.bridge import PlainBridge
 
@@ -19,6 +21,8 @@ class QueryConformance(
     DataIdTests,
     RecordTests,
     PageTests,
+    ProjectionTests,
+    UploadTests,
     ConditionTests,
     NameTests,
     GovernorTests,
