@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
@@ -44,6 +44,16 @@ from butler_core.sql.database import Database
 from butler_core.sql.queries.balancing import join_balanced
 from butler_core.sql.queries.region_conditions import LiteralPixels, RegionRows, region_bytes
 from butler_core.sql.queries.shapes import list_items
+from butler_core.sql.queries.typed_values import (
+    Typed,
+    apply,
+    compare,
+    is_same_timespan,
+    is_within,
+    precedes,
+    timespans_overlap,
+    unknown,
+)
 
 _NUMBERS = frozenset({"int", "float"})
 _LITERAL_TYPES = {"int": "int", "float": "float", "string": "string", "uuid": "uuid", "time": "time"}
@@ -54,21 +64,6 @@ _REMEDIES = {
     "uuid": "Write UUIDs as UUID('...') or bind them.",
     "string": "Compare text with text, numbers with numbers: only text stands in single quotes.",
 }
-
-
-class Typed(NamedTuple):
-    """A value in SQL and its type."""
-
-    type: str
-    """int, float, string, bool, bytes, uuid, time, timespan, region, or null."""
-    sql: Any
-    """The value; for a timespan, its begin."""
-    end: Any = None
-    """For a timespan, its end."""
-    nullable: bool = True
-    is_constant: bool = False
-    pixels: RegionRows | LiteralPixels | None = None
-    """For a region: where its pixels are, if they are known."""
 
 
 class Conditions:
@@ -205,12 +200,12 @@ class Conditions:
             return Typed("int", self._integer(op, left.sql, right.sql), nullable=nullable or op == "%")
         if op == "%":
             return Typed("float", self._database.modulo(left.sql, right.sql))
-        return Typed("float", _apply(op, left.sql, right.sql), nullable=nullable)
+        return Typed("float", apply(op, left.sql, right.sql), nullable=nullable)
 
     def _integer(self, op: str, left: Any, right: Any) -> Any:
         if op == "%":
             return left % sa.func.nullif(right, sa.literal_column("0"))
-        return self._database.checked_integer(_apply(op, left, right))
+        return self._database.checked_integer(apply(op, left, right))
 
     # -- conditions
 
@@ -253,7 +248,7 @@ class Conditions:
         """Return a boolean value as a condition."""
         value = self.value(node)  # type: ignore[arg-type]
         if value.type == "null":
-            return _unknown()
+            return unknown()
         if value.type != "bool":
             self._refuse(
                 node, f"this is a value of type {value.type} and no condition", "Compare it with something."
@@ -291,7 +286,7 @@ class Conditions:
 
     def _compare(self, node: Expr, op: str, left: Typed, right: Typed) -> sa.ColumnElement[bool]:
         if "null" in (left.type, right.type):
-            return _unknown()
+            return unknown()
         types = {left.type, right.type}
         if "region" in types:
             self._refuse_types(node, f"{op} cannot compare", left, right)
@@ -299,45 +294,24 @@ class Conditions:
             return self._compare_timespans(node, op, left, right)
         if len(types) > 1 and not types <= _NUMBERS:
             self._refuse_types(node, f"{op} cannot compare", left, right)
-        return _compare(op, left.sql, right.sql)
+        return compare(op, left.sql, right.sql)
 
     def _compare_timespans(self, node: Expr, op: str, left: Typed, right: Typed) -> sa.ColumnElement[bool]:
         """Compare timespans, and times, by ``before`` and ``after``; two timespans also by equality."""
         if op == ">":
             left, right, op = right, left, "<"
         if op == "<":
-            ends = left.sql < right.sql if left.type == "time" else left.end <= right.sql
-            return self._and_not_empty(ends, left, right)
+            return precedes(left, right)
         if left.type != right.type:
             self._refuse_types(node, f"{op} cannot compare", left, right)
         if op not in ("=", "!="):
             self._refuse(node, f"timespans can be compared by = != < >, not by {op}")
-        same = sa.and_(left.sql == self._bound(right, "sql"), left.end == self._bound(right, "end"))
-        if left.is_constant:
-            same = sa.and_(right.sql == self._bound(left, "sql"), right.end == self._bound(left, "end"))
+        same = is_same_timespan(left, right)
         return same if op == "=" else sa.not_(same)
-
-    def _bound(self, timespan: Typed, which: str) -> Any:
-        """Return a bound to be tested for equality: an empty literal is (latest, earliest), but (0, 0) in tables."""
-        bound = timespan.sql if which == "sql" else timespan.end
-        if not timespan.is_constant:
-            return bound
-        return sa.case((timespan.sql > timespan.end, sa.literal_column("0")), else_=bound)
-
-    def _and_not_empty(self, condition: sa.ColumnElement[bool], *values: Typed) -> sa.ColumnElement[bool]:
-        """Return a condition that holds for no empty timespan, and is unknown if one is missing."""
-        spans = [value for value in values if value.type == "timespan" and not value.is_constant]
-        condition = sa.and_(condition, *(span.sql < span.end for span in spans))
-        missing = [value.sql.is_(None) for value in values if value.nullable]
-        if (
-            len(values) > 1 and spans and missing
-        ):  # else an empty one would make a definite answer of an unknown one
-            return sa.case((sa.or_(*missing), _unknown()), else_=condition) == sa.true()
-        return condition
 
     def _overlaps(self, node: Expr, left: Typed, right: Typed, filters: bool) -> sa.ColumnElement[bool]:
         if "null" in (left.type, right.type):
-            return _unknown()
+            return unknown()
         if left.type == right.type == "region":
             return self._regions_overlap(node, left, right, filters)
         if left.type == "time":
@@ -346,7 +320,7 @@ class Conditions:
             return self._within(node, right, left)
         if left.type != "timespan" or right.type != "timespan":
             self._refuse_types(node, "OVERLAPS takes two timespans or two regions, not", left, right)
-        return self._and_not_empty(sa.and_(left.sql < right.end, right.sql < left.end), left, right)
+        return timespans_overlap(left, right)
 
     def _regions_overlap(
         self, node: Expr, left: Typed, right: Typed, filters: bool
@@ -365,14 +339,10 @@ class Conditions:
 
     def _within(self, node: Expr, inner: Typed, outer: Typed) -> sa.ColumnElement[bool]:
         if "null" in (inner.type, outer.type):
-            return _unknown()
+            return unknown()
         if outer.type != "timespan" or inner.type not in ("time", "timespan"):
             self._refuse_types(node, "a time or timespan can be in a timespan, not", inner, outer)
-        if inner.type == "time":
-            return sa.and_(outer.sql <= inner.sql, inner.sql < outer.end)
-        inside = sa.and_(outer.sql <= inner.sql, inner.end <= outer.end)
-        # Every timespan holds the empty one; unless it is missing itself.
-        return sa.or_(inside, sa.and_(inner.sql >= inner.end, outer.sql == outer.sql))
+        return is_within(inner, outer)
 
     def _is_null(self, operand: Expr) -> sa.ColumnElement[bool]:
         if self._is_condition(operand) and not isinstance(operand, Name | BoolLiteral):
@@ -389,7 +359,7 @@ class Conditions:
     def _match(self, node: Like | Glob) -> sa.ColumnElement[bool]:
         operand = self.value(node.operand)
         if operand.type == "null":
-            return _unknown()
+            return unknown()
         if operand.type != "string":
             self._refuse(node, f"patterns match text, not {operand.type}")
         slot = self._slots[id(node)]
@@ -404,7 +374,7 @@ class Conditions:
             return sa.false()
         operand, slot = self.value(node.operand), self._slots[id(node)]  # type: ignore[arg-type]
         if operand.type == "null":
-            return _unknown()
+            return unknown()
         self._check_list(node, operand, items.kinds, bool(items.ranges))
         parts: list[sa.ColumnElement[bool]] = []
         if items.is_spread:
@@ -421,7 +391,7 @@ class Conditions:
             parts += [sa.and_(operand.sql >= start, operand.sql <= stop, remainder == rest)]
             slot += 4
         if items.has_null:
-            parts.append(_unknown())
+            parts.append(unknown())
         return join_balanced(sa.or_, parts)
 
     def _remainder(self, operand: Typed, step: Any) -> Any:
@@ -451,29 +421,3 @@ class Conditions:
 
 def _is_test(node: Expr) -> bool:
     return is_condition(node) and not isinstance(node, Name | BoolLiteral | NullLiteral)
-
-
-def _unknown() -> sa.ColumnElement[bool]:
-    return sa.cast(sa.null(), sa.Boolean())
-
-
-def _apply(op: str, left: Any, right: Any) -> Any:
-    match op:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-    return left * right
-
-
-def _compare(op: str, left: Any, right: Any) -> sa.ColumnElement[bool]:
-    comparisons: dict[str, Callable[[], Any]] = {
-        "=": lambda: left == right,
-        "!=": lambda: left != right,
-        "<": lambda: left < right,
-        "<=": lambda: left <= right,
-        ">": lambda: left > right,
-        ">=": lambda: left >= right,
-    }
-    result: sa.ColumnElement[bool] = comparisons[op]()
-    return result

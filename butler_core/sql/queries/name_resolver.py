@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from butler_core.errors import InternalError
 from butler_core.models.universe import DimensionUniverse
-from butler_core.sql.queries.conditions import Typed
 from butler_core.sql.queries.joins import Joins
 from butler_core.sql.queries.names import DimensionTarget, FieldTarget, PixelTarget, QueryNames, RecordTarget
 from butler_core.sql.queries.region_conditions import RegionRows
 from butler_core.sql.queries.search_sources import SearchSource
+from butler_core.sql.queries.typed_values import Typed
 from butler_core.sql.schema.element_tables import UNBOUNDED_BEGIN, UNBOUNDED_END
 from butler_core.sql.schema.tables import Schema
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from butler_core.sql.queries.conditions import Typed
 from butler_core.sql.queries.paging import OrderKey
+from butler_core.sql.queries.typed_values import Typed
 from butler_core.sql.schema.element_tables import timespan_from_row
 
 

@@ -11,7 +11,7 @@ from butler_core.expressions.query import QueryDescription
 from butler_core.expressions.tree import Expr, is_value, names_in
 from butler_core.models.universe import DimensionGroup
 from butler_core.sql.lookups.validity import find_rule
-from butler_core.sql.queries.conditions import Conditions, Typed
+from butler_core.sql.queries.conditions import Conditions
 from butler_core.sql.queries.names import (
     DimensionTarget,
     FieldTarget,
@@ -21,6 +21,7 @@ from butler_core.sql.queries.names import (
     Target,
 )
 from butler_core.sql.queries.paging import OrderKey
+from butler_core.sql.queries.typed_values import Typed
 
 
 class Sorting(NamedTuple):
