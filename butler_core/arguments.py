@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from enum import Enum
 
 from butler_core.errors import DataIdError, InvalidInputError
+from butler_core.models.checking import read_items
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.dataset_type import DatasetType
@@ -37,22 +37,17 @@ def refuse_more_than(ref: DatasetRef, *others: object) -> None:
 
 def listed_refs(refs: Iterable[DatasetRef]) -> list[DatasetRef]:
     """Return the refs that a call gives; `InvalidInputError` if it gives something else."""
-    if isinstance(refs, DatasetRef | str | bytes) or not isinstance(refs, Iterable):
-        raise InvalidInputError(f"{refs!r} is no list of refs.", remedy="Give a list: [ref].")
-    given = list(refs)
+    if isinstance(refs, DatasetRef):
+        raise InvalidInputError(
+            f"{refs} is one ref where several may be given.", remedy="Give a list: [ref]."
+        )
+    given = list(read_items(refs, "refs"))
     for ref in given:
         if not isinstance(ref, DatasetRef):
             raise InvalidInputError(
                 f"{ref!r} is no DatasetRef.", remedy="Find refs: butler.query_datasets()."
             )
     return given
-
-
-def check_choice(choices: type[Enum], given: Enum | None, what: str) -> None:
-    """Raise `InvalidInputError` if what a call gives is not one of the members of an enumeration."""
-    if not isinstance(given, choices):
-        names = ", ".join(f"{choices.__name__}.{choice.name}" for choice in choices)
-        raise InvalidInputError(f"{given!r} is no {what}.", remedy=f"Give one of {names}.")
 
 
 def implied_values(

@@ -26,6 +26,7 @@ from butler_core.errors import (
     UnavailableError,
 )
 from butler_core.hookspecs import DatastoreBackend, OpenContext, RegistryBackend
+from butler_core.models.columns import check_text
 from butler_core.models.config import CONFIG_VERSION, RepositoryConfig
 from butler_core.models.dataset_ref import new_uuid
 from butler_core.models.names import Durability, Uri, UriExpression
@@ -279,7 +280,7 @@ def make_repository(
     durability: Durability = "power-loss",
 ) -> RepositoryConfig:
     """Create a repository: see `butler_core.butler.Butler.make_repo`.  If it fails, what it made is taken away again."""
-    base = Path(local_path(root))
+    base = Path(check_text(local_path(root), "The root"))
     target = Path(local_path(outfile)) if outfile is not None else base / CONFIG_NAME
     if target.exists() and not overwrite:
         raise ConflictError(

@@ -16,6 +16,7 @@ from butler_core.expansion import make_expander
 from butler_core.expressions.query import DatasetSearch, QueryDescription
 from butler_core.lookup_times import LookupTime, refuse_unknown_time, split_data_id
 from butler_core.models.checking import read_items, read_mapping, read_names
+from butler_core.models.columns import check_text
 from butler_core.models.data_id import DataCoordinate, DataId
 from butler_core.models.data_id_keys import is_plain
 from butler_core.models.dataset_ref import DatasetRef, new_uuid, refs_from_rows
@@ -74,7 +75,7 @@ class Resolver:
             raise InvalidInputError(
                 "There is no RUN to write to.", remedy="Pass run=, or open the butler with run=."
             )
-        return name
+        return check_text(name, "A RUN's name")
 
     def collections(self, pattern: CollectionPattern) -> tuple[CollectionName, ...]:
         """Return ordered names for a search that takes the first of several; globs have no order and are refused."""

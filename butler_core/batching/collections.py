@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from butler_core.aliases import DatasetTypeLike
-from butler_core.arguments import check_choice, listed_refs
+from butler_core.arguments import listed_refs
 from butler_core.batching.collecting import Collecting
 from butler_core.errors import DefinitionConflictError, InvalidInputError
 from butler_core.models.batch import (
@@ -18,8 +18,9 @@ from butler_core.models.batch import (
     SetCollectionDocumentation,
     TaggedCollectionEdit,
 )
+from butler_core.models.checking import read_member, read_name, read_names
 from butler_core.models.collection import CollectionType, SequenceEditMode, SetEditMode
-from butler_core.models.columns import to_string
+from butler_core.models.columns import check_text
 from butler_core.models.data_id import DataId
 from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.names import CollectionDocumentation, CollectionName
@@ -37,8 +38,8 @@ class Collections(Collecting):
     ) -> None:
         """Register a collection; again with the same type is fine, with another a `DefinitionConflictError`."""
         check_collection_name(name)
-        check_choice(CollectionType, type, "type of a collection")
-        _check_documentation(doc)
+        read_member(CollectionType, type, "type")
+        check_text(doc, "A collection's documentation")
         earlier = self._raw.collection_registrations.get(name)
         if earlier is not None and earlier.type is not type:
             raise DefinitionConflictError(
@@ -65,17 +66,17 @@ class Collections(Collecting):
             raise InvalidInputError(
                 f"Children are a sequence, not {children!r}.", remedy=f"Give [{children!r}]."
             )
-        check_choice(SequenceEditMode, mode, "way to edit a chain")
+        read_member(SequenceEditMode, mode, "mode")
         given = tuple(children)
-        _check_names(chain_name, *(child for child in given if not isinstance(child, int)))
+        read_names([chain_name, *(child for child in given if not isinstance(child, int))], "a collection")
         if mode is not SequenceEditMode.REMOVE and any(isinstance(child, int) for child in given):
             raise InvalidInputError("Positions can only be removed.", remedy="Give names of collections.")
         self._edit(ChainedCollectionEdit(chain=chain_name, children=given, mode=mode, flatten=flatten))
 
     def set_collection_documentation(self, name: CollectionName, doc: CollectionDocumentation) -> None:
         """Replace a collection's documentation."""
-        _check_names(name)
-        _check_documentation(doc)
+        read_name(name, "a collection")
+        check_text(doc, "A collection's documentation")
         self._edit(SetCollectionDocumentation(name=name, doc=doc))
 
     def edit_associations(
@@ -92,8 +93,8 @@ class Collections(Collecting):
         mode
             What becomes of them: see `SetEditMode`.
         """
-        _check_names(collection)
-        check_choice(SetEditMode, mode, "way to edit associations")
+        read_name(collection, "a collection")
+        read_member(SetEditMode, mode, "mode")
         datasets = frozenset(ref.uuid for ref in listed_refs(refs))
         self._edit(TaggedCollectionEdit(collection=collection, datasets=datasets, mode=mode))
 
@@ -103,7 +104,7 @@ class Collections(Collecting):
         When the batch is applied that is a `ConflictError` if it overlaps the validity of another dataset of the same type and
         data ID.
         """
-        _check_names(collection)
+        read_name(collection, "a collection")
         datasets = frozenset(ref.uuid for ref in listed_refs(refs))
         self._edit(
             Certification(collection=collection, datasets=datasets, timespan=_bounds(timespan, "certify"))
@@ -130,7 +131,7 @@ class Collections(Collecting):
         data_ids
             Only for these data IDs; None is all.
         """
-        _check_names(collection)
+        read_name(collection, "a collection")
         given, found = self._resolver.data_ids_of(dataset_type, () if data_ids is None else data_ids)
         values = None if data_ids is None else tuple(data_id.required_values for data_id in found)
         bounds = (None, None) if timespan is None else _bounds(timespan, "decertify")
@@ -146,7 +147,7 @@ class Collections(Collecting):
         if isinstance(inputs, str):
             raise InvalidInputError(f"Inputs are a sequence, not {inputs!r}.", remedy=f"Give [{inputs!r}].")
         given = tuple(inputs)
-        _check_names(output, *given)
+        read_names([output, *given], "a collection")
         self._edit(CertificationMerge(output=output, inputs=given))
 
     def _edit(self, edit: CollectionEdit) -> None:
@@ -168,20 +169,9 @@ def _bounds(timespan: Timespan, verb: str) -> tuple[int | None, int | None]:
     return timespan.begin, timespan.end
 
 
-def _check_names(*names: object) -> None:
-    for name in names:
-        if not isinstance(name, str):
-            raise InvalidInputError(f"{name!r} is no name of a collection.", remedy="Give a text.")
-
-
-def _check_documentation(doc: object) -> None:
-    if not isinstance(doc, str):
-        raise InvalidInputError(f"{doc!r} is no documentation.", remedy="Give a text.")
-
-
 def check_collection_name(name: CollectionName) -> None:
     """Refuse names that would be taken for a pattern, or that no path and no command line can hold."""
-    _check_names(name)
+    read_name(name, "a collection")
     problem = ""
     if not name:
         problem = "is no name"
@@ -196,4 +186,4 @@ def check_collection_name(name: CollectionName) -> None:
             f"Collection name {name!r} {problem}.",
             remedy="Use names such as 'u/me/first', without blanks and '*?[],'.",
         )
-    to_string(name)
+    check_text(name, "A collection's name")

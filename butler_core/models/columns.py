@@ -66,6 +66,17 @@ def to_string(value: Any) -> str:
     return str(value)
 
 
+def check_text(text: str, what: str) -> str:
+    """Return text that can be kept; `InvalidInputError` for what no database, file or message holds."""
+    try:
+        return to_string(text)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"{what} cannot be {text!r}: {error}.",
+            remedy="Give text in Unicode, without NUL; surrogates come from names that were read in another encoding.",
+        ) from error
+
+
 def _to_float(value: Any) -> float:
     if isinstance(value, (bool, str, bytes)):
         raise TypeError("not a float")

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from butler_core.errors import InvalidInputError
 from butler_core.models import lookup
 from butler_core.models.checking import read_name
+from butler_core.models.columns import check_text
 from butler_core.models.names import DatasetTypeName, StorageClassName
 from butler_core.models.storage_class import StorageClass
 from butler_core.models.universe import DimensionGroup
@@ -60,7 +61,7 @@ class DatasetType:
             self._storage_class_name = storage_class.name
         else:
             self._storage_class = None
-            self._storage_class_name = storage_class
+            self._storage_class_name = check_text(storage_class, "A storage class's name")
 
     @property
     def name(self) -> DatasetTypeName:

@@ -73,5 +73,5 @@ def test_choices_that_are_none(collections: Butler, given: Any) -> None:
 @pytest.mark.parametrize("doc", [None, 7, b"doc"], ids=repr)
 def test_documentation_that_is_none(collections: Butler, doc: Any) -> None:
     butler = collections
-    check(butler, lambda: butler.register_collection("new", doc=doc), "is no documentation")
-    check(butler, lambda: butler.set_collection_documentation("tagged", doc), "is no documentation")
+    check(butler, lambda: butler.register_collection("new", doc=doc), "documentation cannot be")
+    check(butler, lambda: butler.set_collection_documentation("tagged", doc), "documentation cannot be")
