@@ -32,7 +32,10 @@ class JournalStore(ABC):
 
     @abstractmethod
     def list(self) -> Iterator[str]:
-        """Return the names of all journals, oldest first, none left out."""
+        """Return the names of all journals, oldest first, none left out.
+
+        For some that cannot be listed there is a name too, which `read` refuses.
+        """
 
     @abstractmethod
     def read(self, name: str) -> Journal:
@@ -44,6 +47,8 @@ class JournalStore(ABC):
             If it is damaged or truncated, or lies where its RUN does not belong.
         IncompatibleError
             If its format is newer than this code.
+        ForbiddenError, UnavailableError
+            If the store does not let it be read.
         NotFoundError
             If it was dropped meanwhile.
         """

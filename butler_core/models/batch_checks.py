@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +55,9 @@ def _refuse_both(adding: RawBatch, removing: RawBatch) -> None:
         _refuse("collection", removing.collection_removals, _changed_collections(adding))
     if removing.dataset_type_removals:
         _refuse("dataset type", removing.dataset_type_removals, _used_types(adding))
+    taken_out = set(_members(removing, lambda mode: mode in _TAKES_OUT))
+    if taken_out:
+        _refuse("member", taken_out, _members(adding, lambda mode: mode not in _TAKES_OUT))
     for table, keys in removing.opaque_table_removals:
         what = f"record of table {table!r} for dataset"
         _refuse(what, keys, adding.opaque_table_insertions[table])
@@ -72,6 +75,15 @@ def _associated(batch: RawBatch) -> Iterator[UUID]:
             isinstance(edit, TaggedCollectionEdit) and edit.mode not in _TAKES_OUT
         ):
             yield from edit.datasets
+
+
+def _members(
+    batch: RawBatch, is_wanted: Callable[[SetEditMode], bool]
+) -> Iterator[tuple[CollectionName, str]]:
+    """Yield what becomes, or is not to be, a member of TAGGED collections."""
+    for edit in batch.collection_edits:
+        if isinstance(edit, TaggedCollectionEdit) and is_wanted(edit.mode):
+            yield from ((edit.collection, str(uuid)) for uuid in edit.datasets)
 
 
 def _changed_collections(batch: RawBatch) -> Iterator[CollectionName]:
@@ -103,7 +115,7 @@ def _used_types(batch: RawBatch) -> Iterator[DatasetTypeName]:
 def _refuse(what: str, removed: set[Any], added: Iterable[Any]) -> None:
     both = removed.intersection(added)
     if both:
-        name = min(map(str, both))
+        name = min(": ".join(each) if isinstance(each, tuple) else str(each) for each in both)
         raise ConflictError(
             f"The batch both adds and removes {what} {name!r}.",
             remedy="Use two batches, one after the other.",

@@ -37,7 +37,8 @@ DatastoreId: TypeAlias = str
 """Fixed when the repository is made; neither a position nor a URL."""
 OpaqueTableName: TypeAlias = str
 OpaqueTableValues: TypeAlias = Any
-"""One dataset's row, or its rows by component: built-ins or pydantic, without the UUID; the plain URI is always kept."""
+"""One dataset's row, or its rows by component: built-ins or pydantic, without the UUID; the plain URI is always kept.
+Arrays are tuples, so that what comes back from JSON is equal."""
 JournalPathMap: TypeAlias = Mapping[DatastoreId, Mapping[CollectionName, Uri]]
 """Where to journal, by datastore and RUN; signed where needed."""
 

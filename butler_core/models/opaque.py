@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from butler_core.models.dataset_ref import (
     DatasetRef,
@@ -20,6 +20,13 @@ from butler_core.models.dataset_ref import (
 )
 from butler_core.models.model_config import FROZEN, OPEN
 from butler_core.models.names import ArtifactName, ColumnName, OpaqueTableName, OpaqueTableValues
+
+
+def _as_in_memory(values: OpaqueTableValues) -> OpaqueTableValues:
+    """Return what JSON's arrays stand for: the tuples that a datastore's bridge makes, or equal ones."""
+    if isinstance(values, dict):
+        return {key: _as_in_memory(value) for key, value in values.items()}
+    return tuple(map(_as_in_memory, values)) if isinstance(values, list) else values
 
 
 class OpaqueColumn(BaseModel):
@@ -53,7 +60,9 @@ class OpaqueTableBatch(BaseModel):
 
     model_config = OPEN
 
-    tables: dict[OpaqueTableName, dict[UUID, OpaqueTableValues]] = Field(default_factory=dict)
+    tables: dict[OpaqueTableName, dict[UUID, Annotated[OpaqueTableValues, AfterValidator(_as_in_memory)]]] = (
+        Field(default_factory=dict)
+    )
 
     def __iter__(self) -> Iterator[tuple[OpaqueTableName, dict[UUID, OpaqueTableValues]]]:  # type: ignore[override]
         """Iterate over the tables that have rows."""

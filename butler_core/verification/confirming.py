@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from butler_core.contracts.datastore import ArtifactStat, Datastore
 from butler_core.contracts.registry import Registry
-from butler_core.errors import CorruptError, IncompatibleError, NotFoundError
+from butler_core.errors import ButlerError, NotFoundError
 from butler_core.models.journal import Journal
 from butler_core.models.names import ArtifactName
 from butler_core.verification.looking import look_at
@@ -77,7 +77,7 @@ def _read_journals(datastore: Datastore) -> Iterator[tuple[str, Journal | None]]
             yield name, datastore.journals.read(name)
         except NotFoundError:
             continue  # dropped meanwhile: by now a record names what it named, or it is not there
-        except (CorruptError, IncompatibleError):
+        except ButlerError:
             yield name, None
 
 

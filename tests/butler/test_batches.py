@@ -34,6 +34,7 @@ from butler_core.errors import (
     PreconditionError,
     UnavailableError,
 )
+from butler_core.models.batch import BatchResults
 from butler_core.models.journal import Journal
 from tests.butler.conftest import INSTRUMENT, RUN, data_ids
 from tests.butler.test_datasets import files_under, journals_under
@@ -346,7 +347,14 @@ def _register_type(butler: Butler, batch: BatchHelper, directory: Path) -> None:
     batch.register_dataset_type("summary", ["instrument", "exposure", "detector"], "StructuredDataDict")
 
 
+def _untag_old(mode: SetEditMode) -> Callable[[Butler, BatchHelper, Path], None]:
+    return lambda butler, batch, directory: batch.edit_associations("tag", [_old(butler)], mode)
+
+
 CONTRADICTIONS = [
+    (_tag_old, _untag_old(SetEditMode.DISCARD)),
+    (_tag_old, _untag_old(SetEditMode.REMOVE)),
+    (_untag_old(SetEditMode.ASSIGN), _untag_old(SetEditMode.DISCARD)),
     (_remove_old, _tag_old),
     (_remove_old, _certify_old),
     (_remove_old, _ingest_in_its_place),
@@ -410,6 +418,35 @@ def test_mistakes_leave_the_batch_as_it_was(butler: Butler, tmp_path: Path) -> N
             with pytest.raises((InvalidInputError, NotFoundError, DataIdError, ConflictError, ButlerError)):
                 mistake(batch)
             assert batch.raw == RawBatch(batch_id=batch.batch_id)
+
+
+def test_a_batch_with_records_comes_back_from_json_equal(
+    butler: Butler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied: list[RawBatch] = []
+    real = butler._registry.apply_batch
+
+    def apply_batch(batch: RawBatch) -> BatchResults:
+        applied.append(batch)
+        return real(batch)
+
+    monkeypatch.setattr(butler._registry, "apply_batch", apply_batch)
+    butler.put({}, "summary", FIRST)
+    (batch,) = applied
+    assert batch.opaque_table_insertions
+    back = RawBatch.model_validate_json(batch.model_dump_json())
+    assert back == batch
+    assert back.model_dump_json() == batch.model_dump_json()
+
+
+def test_different_members_may_come_and_go(butler: Butler) -> None:
+    old, new = (butler.put({}, "summary", data_id) for data_id in (FIRST, SECOND))
+    butler.register_collection("tag", CollectionType.TAGGED)
+    butler.edit_associations("tag", [old], SetEditMode.INSERT_OR_FAIL)
+    with butler.batched() as batch:
+        batch.edit_associations("tag", [new], SetEditMode.INSERT_OR_FAIL)
+        batch.edit_associations("tag", [old], SetEditMode.REMOVE)
+    assert [ref.uuid for ref in butler.query_datasets("summary", "tag")] == [new.uuid]
 
 
 def test_a_dataset_comes_in_one_file_of_a_batch(butler: Butler, tmp_path: Path) -> None:

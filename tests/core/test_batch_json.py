@@ -55,6 +55,7 @@ def named(items: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(NAMES, items, max_size=2)
 
 
+ROWS = several(several(CELLS).map(tuple)).map(tuple)
 INSERTIONS = st.builds(
     DimensionDataInsertion,
     element=NAMES,
@@ -127,9 +128,10 @@ PARTS: dict[str, st.SearchStrategy[Any]] = {
         dimensions=named(st.lists(st.text(max_size=4), max_size=2).map(tuple)),
     ),
     "collection_edits": several(st.one_of(EDITS)),
-    # Records are the datastore's own: built-ins of JSON, or what it makes the same of when they come back.
+    # Records are the datastore's own: built-ins of JSON, with tuples for its arrays.
     "opaque_table_insertions": st.builds(
-        OpaqueTableBatch, tables=named(st.dictionaries(UUIDS, several(several(CELLS)), max_size=2))
+        OpaqueTableBatch.model_construct,
+        tables=named(st.dictionaries(UUIDS, ROWS | st.dictionaries(NAMES, ROWS, max_size=2), max_size=2)),
     ),
     "opaque_table_removals": st.builds(
         OpaqueTableKeyBatch,
