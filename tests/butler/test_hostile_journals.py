@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -270,3 +271,28 @@ def test_a_journal_among_those_of_another_run(template: Path) -> None:
         (left,) = place.recover().left_alone
         assert "whose journals lie elsewhere" in left.problem
         assert (place.root / "u/bystander.json").exists()
+
+
+def test_a_directory_that_cannot_be_listed_holds_up_no_other(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with copied(template) as place:
+        closed = place.root / ".butler/journals/u%2Fclosed"
+        closed.mkdir()
+        real = os.listdir
+
+        def listdir(path: str) -> list[str]:
+            if Path(path) == closed:
+                raise PermissionError(13, "Permission denied", path)
+            return real(path)
+
+        (place.root / "unknown_0123456789abcdef.json").write_text("{}")
+        with monkeypatch.context() as patch, Butler(place.root, writeable=True) as butler:
+            patch.setattr(os, "listdir", listdir)
+            report = butler.recover()
+            assert (len(report.finished), len(report.left_alone)) == (2, 1)
+            assert str(closed) in report.left_alone[0].problem
+            assert [str(closed) in info.problem for info in butler.journals()] == [True]
+            # It might name anything: so nothing is set aside.
+            assert not any(finding.repaired for finding in butler.verify(repair=True).findings)
+        assert place.recover() == RecoveryReport()

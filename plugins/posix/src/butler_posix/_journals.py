@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from butler_core.contracts.journal import JournalStore
-from butler_core.errors import InvalidInputError, NotFoundError
+from butler_core.errors import ButlerError, InvalidInputError, NotFoundError
 from butler_core.files.bridge import JOURNALS
 from butler_core.files.local import explain
 from butler_core.files.names import MAX_PART, RESERVED, check_artifact, journal_directory, quote_part
@@ -25,6 +25,8 @@ from butler_posix._journal_file import MAX_BYTES, damaged, decode_journal, encod
 from butler_posix._staging import Staging, fenced, parse_name
 
 COMPLETIONS = f"{RESERVED}/completions"
+_UNLISTED = "(not listed)/"
+"""Stands for all journals of a RUN whose directory does not let itself be listed: no file is named so."""
 _STAGED = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{32}-staging")
 
 
@@ -133,7 +135,7 @@ class PosixJournalStore(JournalStore):
         self._directories.check_root()
         # First what is staged: what turns into a journal meanwhile is then found as one.
         staged = self._staging.names()
-        names = [f"{file}@{run}" for run in _entries(self._path) for file in _entries(f"{self._path}/{run}")]
+        names = [f"{file}@{run}" for run in _entries(self._path) for file in self._files_of(run)]
         journaled = set(map(_batch_of, names))
         for directory in staged:
             batch, _, _ = directory.partition(".")
@@ -142,9 +144,18 @@ class PosixJournalStore(JournalStore):
                 names.append(f"{made:%Y%m%dT%H%M%S%f}Z-{batch}-staging@{directory}")
         return iter(sorted(names))
 
+    def _files_of(self, run: str) -> Sequence[str]:
+        try:
+            return _entries(f"{self._path}/{run}")
+        except ButlerError:
+            return [_UNLISTED]  # what is wrong, `read` says; the other RUNs need not wait for it
+
     def read(self, name: str) -> Journal:
         """Read a journal: see `JournalStore.read`."""
         file, _, directory = name.partition("@")
+        if file == _UNLISTED and _is_part(directory):
+            _entries(f"{self._path}/{directory}")
+            raise _dropped(name)  # by now it lets itself be listed
         if _STAGED.fullmatch(file):
             return self._read_staged(name, directory)
         path = self._find(name)
