@@ -67,7 +67,11 @@ def artifact_of(ref: DatasetRef) -> str:
 
 
 def everything_in(path: Path) -> set[str]:
-    return {str(found.relative_to(path)) for found in path.rglob("*") if not found.is_dir()}
+    return {
+        str(found.relative_to(path))
+        for found in path.rglob("*")
+        if not found.is_dir() and found.name != "owner"  # that stays as it was made
+    }
 
 
 # -- making and opening

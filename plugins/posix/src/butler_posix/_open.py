@@ -16,6 +16,7 @@ from butler_posix import _io
 from butler_posix._config import PosixDatastoreConfig, PosixJournalConfig, find_root
 from butler_posix._directories import Directories
 from butler_posix._journals import COMPLETIONS, PosixJournalStore
+from butler_posix._owner import check_owner, claim
 from butler_posix._staging import STAGING, Staging
 from butler_posix._store import PosixStore
 
@@ -39,7 +40,8 @@ def create_datastore(config: PosixDatastoreConfig, context: OpenContext) -> None
     ForbiddenError, UnavailableError
         If it cannot be made or written to; it is named.
     ConfigurationError
-        If its file system has no hard links, or a template names what the universe does not have.
+        If its file system has no hard links, if it is another datastore's directory, or a template names what the universe
+        does not have.
     """
     config.check_templates(context.universe)
     root = find_root(config.root, context.root)
@@ -51,6 +53,7 @@ def create_datastore(config: PosixDatastoreConfig, context: OpenContext) -> None
             directories.prepare(directory)
         _try_links(f"{root}/{STAGING}")
         directories.sync((STAGING, JOURNALS, COMPLETIONS))
+        claim(directories, config.datastore_id)
     except OSError as error:
         raise explain(error, "make a datastore in", root) from error
 
@@ -90,8 +93,20 @@ def _try_links(directory: str) -> None:
 
 
 def open_datastore(config: PosixDatastoreConfig, context: OpenContext) -> FileDatastore:
-    """Open a datastore.  Raises `NotFoundError` if its directory is not there."""
+    """Open a datastore.
+
+    Raises
+    ------
+    NotFoundError
+        If its directory is not there.
+    ConfigurationError
+        If it is another datastore's.
+    """
     directories = _open_directories(config.root, context)
+    try:
+        check_owner(directories, config.datastore_id)
+    except OSError as error:
+        raise explain(error, "open the datastore in", directories.root) from error
     staging = Staging(directories)
     bridge = FileBridge(
         config.datastore_id,
