@@ -10,7 +10,7 @@ import pytest
 
 from butler_core import Butler, FileDataset
 from butler_core.models.names import Durability, TransferMode
-from butler_core.testing.repositories.system_calls import Call, is_available, record
+from butler_core.testing.repositories.system_calls import Call, record
 from butler_core.testing.universe import testing_universe
 from butler_posix import _directories
 from butler_posix._syncfs import find_syncfs
@@ -22,10 +22,7 @@ CALLS = ",".join((*SYNCS, *CHANGES, "open", "openat", "mkdir", "rmdir"))
 WAL = "registry.sqlite3-wal"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _needs_strace() -> None:
-    if not is_available():
-        pytest.skip("strace is not installed, or may not trace here")
+pytestmark = pytest.mark.crash  # they need strace, which `make test` does without
 
 
 class Trace:

@@ -11,17 +11,14 @@ from butler_core.testing.repositories.crash import RepositorySuite, stage
 from butler_core.testing.repositories.disk import Disk
 from butler_core.testing.repositories.operations import OPERATIONS, Operation
 from butler_core.testing.repositories.power import TornPower
-from butler_core.testing.repositories.system_calls import is_available, record
+from butler_core.testing.repositories.system_calls import record
 
 
 class TestTornPower(TornPower):
     """On the embedded defaults."""
 
 
-@pytest.fixture(autouse=True)
-def _needs_strace() -> None:
-    if not is_available():
-        pytest.skip("strace is not installed, or may not trace here")
+pytestmark = pytest.mark.crash  # they need strace, which `make test` does without
 
 
 def contents(root: Path) -> dict[str, bytes | str]:

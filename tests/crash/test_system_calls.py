@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from butler_core.testing.repositories.system_calls import is_available, parse, record, run_killed
+from butler_core.testing.repositories.system_calls import parse, record, run_killed
 
 ODD = 'a "name", with\n\\x41 <everything>)'
 
 
-@pytest.fixture(autouse=True)
-def _needs_strace() -> None:
-    if not is_available():
-        pytest.skip("strace is not installed, or may not trace here")
+pytestmark = pytest.mark.crash  # they need strace, which `make test` does without
 
 
 def write(root: Path) -> None:

@@ -91,16 +91,6 @@ class Recording(NamedTuple):
         return Counter(call.name for call in self.calls)
 
 
-def is_available() -> bool:
-    """Whether there is an strace, and it may trace."""
-    if shutil.which("strace") is None:
-        return False
-    try:
-        return record(lambda _: None, lambda: None).exit_code == 0
-    except OSError:
-        return False
-
-
 def record(act: Callable[[T], object], prepare: Callable[[], T], *, calls: str = FILE_CALLS) -> Recording:
     """Run an action in a child, and record its calls.
 
@@ -112,6 +102,8 @@ def record(act: Callable[[T], object], prepare: Callable[[], T], *, calls: str =
         Runs in the child before the recording begins.
     calls
         Which, as strace's ``-e trace=`` takes it.
+
+    Raises `RuntimeError` if there is no strace, or it may not trace.
     """
     with tempfile.NamedTemporaryFile(prefix="strace-") as log:
         options = ("-y", "-xx", "-s", str(_LONGEST_STRING), "-o", log.name, "-e", f"trace={calls}")
@@ -152,6 +144,9 @@ def wait(pid: int) -> int:
 
 
 def _fork_stopped(act: Callable[[T], object], prepare: Callable[[], T]) -> int:
+    if shutil.which("strace") is None:
+        raise RuntimeError("This test follows system calls, and strace is not installed: apt install strace.")
+
     def run() -> None:
         prepared = prepare()
         ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
@@ -182,7 +177,9 @@ def _trace(pid: int, *options: str) -> int:
             os.kill(pid, signal.SIGKILL)
             wait(pid)
             tracer.wait()
-            raise PermissionError(f"strace cannot trace a child of this process: {''.join(said).strip()}")
+            raise PermissionError(
+                f"strace cannot trace a child of this process ({''.join(said).strip()}): a container needs --cap-add SYS_PTRACE."
+            )
         os.kill(pid, signal.SIGCONT)
         try:
             return _wait_patiently(pid)
