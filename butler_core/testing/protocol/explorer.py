@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from butler_core.testing.protocol.guards import ALL
 from butler_core.testing.protocol.recovering import Recover
@@ -139,6 +139,7 @@ class System:
 def explore(system: System, limit: int = 1_000_000) -> Finding:
     """Visit every state that can be reached, nearest first, until one breaks an invariant."""
     came_from: dict[State, tuple[State, Step] | None] = {system.initial: None}
+    known: dict[Any, Any] = {}  # most states differ in one part only: equal parts are kept once
     queue = deque([system.initial])
     visited = 0
     while queue:
@@ -151,7 +152,10 @@ def explore(system: System, limit: int = 1_000_000) -> Finding:
             raise RecursionError(f"There are more than {limit} states: make the scenario smaller.")
         for step, after in system.steps(state):
             if after not in came_from:
-                came_from[after] = (state, step)
+                stores, processes = after
+                processes = tuple([known.setdefault(process, process) for process in processes])
+                after = State(known.setdefault(stores, stores), known.setdefault(processes, processes))
+                came_from[after] = (state, known.setdefault(step, step))
                 queue.append(after)
     return Finding(visited)
 
