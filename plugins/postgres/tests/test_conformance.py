@@ -11,8 +11,7 @@ from butler_core.contracts.registry import Registry
 from butler_core.testing.context import make_context
 from butler_core.testing.registries.bridge import PlainBridge
 from butler_core.testing.registries.conformance import RegistryConformance
-
-from .schemas import registry_in_a_schema
+from butler_postgres.testing import registry_in_a_schema
 
 
 class TestPostgres(RegistryConformance):

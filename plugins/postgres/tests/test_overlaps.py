@@ -11,8 +11,7 @@ from butler_core.testing.context import make_context
 from butler_core.testing.queries.overlap_world import plane_universe
 from butler_core.testing.queries.overlaps import OverlapConformance, OverlapUpkeepConformance
 from butler_core.testing.registries.bridge import PlainBridge
-
-from .schemas import registry_in_a_schema
+from butler_postgres.testing import registry_in_a_schema
 
 
 class _InASchema:

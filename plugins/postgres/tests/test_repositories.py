@@ -10,8 +10,7 @@ import pytest
 from butler_core.testing.repositories.load import ManyProcesses
 from butler_core.testing.repositories.races import Races
 from butler_core.testing.repositories.state_machine import RandomOperations
-
-from .schemas import new_config
+from butler_postgres.testing import new_config
 
 
 class _OnAServer:

@@ -34,9 +34,7 @@ from butler_core.testing.repositories.small_repository import RUN, data_ids, pop
 from butler_core.testing.universe import testing_universe
 from butler_postgres.config import PostgresRegistryConfig
 from butler_postgres.opening import create_registry, open_registry
-from butler_postgres.testing import PrivateServer
-
-from .schemas import new_config
+from butler_postgres.testing import PrivateServer, new_config
 
 NOBODY = UUID(int=7)
 

