@@ -143,7 +143,7 @@ class Building(Executed[Mapping[ColumnName, Any]]):
         asked, universe = self._joinable(), self._services.universe
         group = universe.conform(dimensions)
         spatial, temporal = read_pairs(spatial_joins, "elements"), read_pairs(temporal_joins, "elements")
-        validities = {first: second for first, second in temporal if asked.search_of(first) is not None}
+        validities = self._read_validities(temporal)
         temporal = tuple(pair for pair in temporal if pair[0] not in validities)
         for name in (*chain.from_iterable((*spatial, *temporal)), *validities.values()):
             universe.get_element(name)
@@ -161,6 +161,27 @@ class Building(Executed[Mapping[ColumnName, Any]]):
                 overlap_policy=read_member(OverlapJoinPolicy, overlap_policy, "overlap_policy"),
             )
         )
+
+    def _read_validities(
+        self, pairs: Iterable[tuple[str, str]]
+    ) -> Mapping[DatasetTypeName, DimensionElementName]:
+        """Return the elements that the validities of datasets are compared with, one for each dataset type."""
+        found: dict[DatasetTypeName, DimensionElementName] = {}
+        for first, second in pairs:
+            search = self._joinable().search_of(first)
+            if search is None:
+                continue
+            if not search.dataset_type.is_calibration:
+                raise InvalidInputError(
+                    f"Dataset type {first!r} is no calibration type, so its datasets have no validity to compare with {second}.",
+                    remedy="Name an element with timespans, or a calibration type.",
+                )
+            if found.setdefault(first, second) != second:
+                raise InvalidInputError(
+                    f"The validity of {first!r} is compared with {found[first]} and with {second}.",
+                    remedy="Give one pair for each dataset type.",
+                )
+        return found
 
     def join_external_data_ids(
         self, dimensions: DimensionGroup | Iterable[DimensionName], data_ids: Iterable[DataId]

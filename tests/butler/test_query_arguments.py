@@ -221,3 +221,22 @@ def test_a_field_that_no_dataset_has_is_refused_when_it_is_joined(filled: Butler
     with pytest.raises(InvalidInputError, match=r"of type 'summary' have no field") as caught:
         filled.query().join_datasets("summary", columns=[field])
     assert "uuid, run, collection, ingest_date" in caught.value.remedy
+
+
+def test_only_what_has_a_validity_is_compared_by_it(filled: Butler) -> None:
+    with pytest.raises(InvalidInputError, match="no calibration type"):
+        _summaries(filled).join_dimensions(["visit"], temporal_joins=[("summary", "visit")])
+
+
+def test_a_validity_is_compared_with_one_element(filled: Butler) -> None:
+    filled.register_dataset_type("bias", ["detector"], "StructuredDataDict", is_calibration=True)
+    query = filled.query().join_datasets("bias", "other", find_first=False)
+    query.join_dimensions(["visit"], temporal_joins=[("bias", "visit")])
+    with pytest.raises(InvalidInputError, match="compared with visit and with exposure"):
+        query.join_dimensions(["visit"], temporal_joins=[("bias", "visit"), ("bias", "exposure")])
+
+
+def test_a_pixel_has_a_region_only_with_a_geometry(filled: Butler) -> None:
+    query = filled.query().join_dimensions(["htm7"]).where("htm7.region OVERLAPS htm5.region")
+    with pytest.raises(InvalidInputError, match="names no geometry"):
+        query.any()

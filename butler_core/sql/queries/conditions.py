@@ -411,11 +411,15 @@ class Conditions:
 
     def _check_list(self, node: In, operand: Typed, kinds: tuple[str, ...], has_ranges: bool) -> None:
         if operand.type == "timespan" or (has_ranges and operand.type not in _NUMBERS):
-            self._refuse(node, f"a {operand.type} is in no list of {' and '.join(kinds) or 'ranges'}")
+            self._refuse(
+                node, f"no list of {' and '.join(kinds) or 'ranges'} has a value of type {operand.type}"
+            )
         for kind in kinds:
             if kind != operand.type and not {kind, operand.type} <= _NUMBERS:
                 self._refuse(
-                    node, f"a {operand.type} is in no list of {kind}s", _REMEDIES.get(operand.type, "")
+                    node,
+                    f"no list of {kind} has a value of type {operand.type}",
+                    _REMEDIES.get(operand.type, ""),
                 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from butler_core.errors import InternalError
+from butler_core.errors import InternalError, InvalidInputError
 from butler_core.models.universe import DimensionUniverse
 from butler_core.sql.queries.joins import Joins
 from butler_core.sql.queries.names import DimensionTarget, FieldTarget, PixelTarget, QueryNames, RecordTarget
@@ -65,6 +65,11 @@ class NameResolver:
         if isinstance(target, RecordTarget):
             return self._record(target)
         if isinstance(target, PixelTarget):
+            if self._universe.geometry is None:
+                raise InvalidInputError(
+                    f"{name} is the region of a pixel, and universe {self._universe.namespace!r} names no geometry.",
+                    remedy=f"Compare the number of the pixel: {target.name}.",
+                )
             region = self._schema.database.pixel_region(target.name, self._joins.column(target.name))
             return Typed("region", region)
         table = self._joins.add_element(target.element)

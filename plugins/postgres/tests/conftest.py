@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from butler_postgres import testing
+from butler_postgres.testing import server_url as find_server
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a server."""
-    with testing.server_url() as url:
+    with find_server() as url:
         yield url
