@@ -123,11 +123,19 @@ _PIPE_CLOSED = 141
 
 
 def _forget_output() -> None:
-    """Let nothing more be written to a pipe that nobody reads, not even by the interpreter's end."""
+    """Let nothing more be written where nothing can be, not even what is buffered by the interpreter's end."""
     with suppress(OSError, ValueError, AttributeError):  # it may be no file, or closed
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, sys.stdout.fileno())
         os.close(descriptor)
+
+
+def _can_flush() -> bool:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True
 
 
 def _to_failure(error: Exception) -> _Failure:
@@ -184,6 +192,8 @@ def _told_in_our_way(*, with_traceback: bool) -> Iterator[None]:
         remedy = "Run it again.  If it was writing, `butler recover ROOT` clears away what it left half done."
         raise _Failure("Interrupted.", remedy, [], _INTERRUPTED) from error
     except Exception as error:
+        if isinstance(error, OSError) and not _can_flush():
+            _forget_output()
         if with_traceback:
             raise
         raise _to_failure(error) from error
