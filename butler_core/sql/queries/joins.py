@@ -64,12 +64,17 @@ class Joins:
         """Join what has the required dimensions of a group as columns, and foreign keys (or as good) to their tables."""
         self._add(table, self._match({name: table.c[name] for name in group.required}))
         self._keys.append(frozenset(group.required))
-        # What these have as part of their key, records of other dimensions here may imply: the two must agree.
-        self._given.update((name, None) for name in group.required if name in self.dimensions.implied)
+        self._agree(group.required)
 
     def add_rows(self, table: sa.FromClause, names: Iterable[DimensionName]) -> None:
         """Join rows with the values of some dimensions as columns, of which nobody says whether they exist."""
-        self._add(table, self._match({name: table.c[name] for name in names}))
+        given = {name: table.c[name] for name in names}
+        self._add(table, self._match(given))
+        self._agree(given)
+
+    def _agree(self, names: Iterable[DimensionName]) -> None:
+        """Note what is given for itself, and what records of other dimensions here may imply: the two must agree."""
+        self._given.update((name, None) for name in names if name in self.dimensions.implied)
 
     def add_table(self, table: sa.FromClause, on: sa.ColumnElement[bool], *, is_outer: bool = False) -> None:
         """Join any other table."""

@@ -54,6 +54,12 @@ class UploadTests:
             )
             assert world.rows(rows) == empty
 
+    def test_what_records_imply_is_that_of_the_rows(self, world: QueryWorld) -> None:
+        upload = Upload(dimensions=("band",), data_ids=(("g",),))
+        found = world.data_ids(["visit"], uploads=(upload,))
+        assert {(i["instrument"], i["visit"]) for i in found} == {(CAM, 2), (CAM, 4), (ALT, 1)}
+        assert {i["band"] for i in found} == {"g"}
+
     def test_as_many_as_you_like_may_come_along(self, world: QueryWorld) -> None:
         visits = _visits(*((CAM, n) for n in range(_MANY, 0, -1)))
         found = world.find("calexp", "r1", uploads=(visits,))
