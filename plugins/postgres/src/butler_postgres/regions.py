@@ -115,7 +115,7 @@ class RegionAnswers:
     def until_all_is_known(self, execute: Callable[[], None]) -> None:
         """Run a statement, which only reads, until it has met no question that is not answered."""
         if self._count > _MOST_ANSWERS:
-            self._run("TRUNCATE pg_temp.butler_answer", ())
+            self._run("DELETE FROM pg_temp.butler_answer", ())
             self._count = 0
         budget = _FIRST_BUDGET
         while True:
