@@ -381,7 +381,8 @@ class Session:
         if exc is None and self._name is not None:
             self._commit()
         else:
-            self._roll_back()
+            # What only read changed nothing but what a session may keep for itself, such as answers about regions.
+            self._end_with("ROLLBACK" if exc is not None else "COMMIT")
         if exc is not None and isinstance(exc, self._database.driver_errors):
             raise self._database.translate(exc) from exc
 
@@ -402,9 +403,9 @@ class Session:
             raise
         self._connections.release(self._lent, is_good=True)
 
-    def _roll_back(self) -> None:
+    def _end_with(self, statement: str) -> None:
         try:
-            self._cursor.execute("ROLLBACK")
+            self._cursor.execute(statement)
         except BaseException as error:
             self._discard()
             if not isinstance(error, self._database.driver_errors):
