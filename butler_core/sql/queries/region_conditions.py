@@ -66,14 +66,22 @@ class LiteralPixels:
         return convert
 
     def hold(self, rows: RegionRows) -> sa.ColumnElement[bool]:
-        """Return whether a record's region shares a pixel with the literal's."""
+        """Return whether a record's region shares a pixel with the literal's.
+
+        Each column of the key is looked for by itself, so that the database can begin there, and then all of them together.
+        The whole key in one IN would say the same, but SQLite (3.40 at least) loses rows if it uses that for two tables.
+        """
         ranges, pixel = self._rows.source, rows.table.c[PIXEL]
-        inside = sa.and_(pixel >= ranges.c.c0, pixel < ranges.c.c1)
-        keys = [rows.table.c[column.name] for column in rows.key]
-        found = sa.select(*keys).select_from(ranges.join(rows.table, inside))
-        key: Any = rows.key[0] if len(rows.key) == 1 else sa.tuple_(*rows.key)
-        holds: sa.ColumnElement[bool] = key.in_(found)
-        return holds
+        inside = ranges.join(rows.table, sa.and_(pixel >= ranges.c.c0, pixel < ranges.c.c1))
+        found = {column: rows.table.c[column.name] for column in rows.key}
+        holds: list[sa.ColumnElement[bool]] = [
+            column.in_(sa.select(same).select_from(inside)) for column, same in found.items()
+        ]
+        if len(found) > 1:
+            same_key = [column == same for column, same in found.items()]
+            together: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inside).where(*same_key)
+            holds.append(sa.exists(together.correlate(*{column.table for column in found})))
+        return sa.and_(*holds)
 
 
 def spoken_overlaps(where: Expr | None, names: QueryNames) -> dict[int, OverlapJoin]:
