@@ -277,7 +277,7 @@ class Oracle:
                 tuple(row[name] for name in REQUIRED[question.element])
                 in self.world.records[question.element]
             )
-        return question.kind == "rows" or all(row[name] is not None for name in required)
+        return all(row[name] is not None for name in required)
 
     def _lookup(self, row: Row) -> Any:
         return lambda column: self.value(row, column)

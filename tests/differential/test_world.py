@@ -46,3 +46,29 @@ def test_datasets(world: World, butler: Butler, collection: str) -> None:
                 (ref.uuid, ref.dataset_type.name, ref.run, tuple((name, ref.data_id[name]) for name in names))
             )
     assert found == {dataset for dataset, _ in world.held(collection)}
+
+
+def test_a_region_is_looked_for_beside_a_pair_that_is_joined(butler: Butler) -> None:
+    """SQLite loses rows if it looks a key of several columns up in one list for two tables."""
+    near = "POINT(0.36, 1.07) OVERLAPS visit.region AND instrument = 'Cam1'"
+    query = (
+        butler.query()
+        .join_datasets("warp", "u/one", find_first=False)
+        .join_dimensions(["visit", "patch"], spatial_joins=[("visit", "patch")])
+        .where(near, skymap="SkyMap1")
+    )
+    found = {(d["visit"], d["tract"], d["patch"]) for d in query.data_ids(["visit", "patch"])}
+    assert found == {(1, 0, patch) for patch in range(4)}
+
+
+@pytest.mark.parametrize("way", ["rows", "data_ids", "materialized"])
+def test_who_asks_for_a_dimension_gets_its_values(butler: Butler, way: str) -> None:
+    """Some exposures have no band, so nothing to say of bands."""
+    where = "exposure.has_simulated = TRUE OR day_obs > 0"
+    query = butler.query().join_dimensions(["band"]).where(where, instrument="Cam1").sorted("band")
+    if way == "data_ids":
+        found = [data_id["band"] for data_id in query.data_ids(["band"])]
+    else:
+        found = [row["band"] for row in (query.materialized() if way == "materialized" else query)]
+    assert found
+    assert None not in found

@@ -156,6 +156,8 @@ class Plan(Analysis):
             joined=self._joined,
             is_exact=self._query.exact,
         )
+        if self.main is None and self.element is None:
+            self._need_values(joins)
         values = [resolver.get(name) for name in self._query.columns]
         columns = self._output(joins, sources) if self._query.kind != "rows" else cells_of(values)
         if self._query.where is not None:
@@ -260,10 +262,13 @@ class Plan(Analysis):
             for name in self.element.element.implied:
                 joins.column(name)  # whatever else implies it here agrees
             return list(self.element.table.columns)
-        for name in self.result.required:
-            if joins.is_nullable(name):  # what the condition is about implies it, and may lack it
-                joins.conditions.append(joins.column(name).is_not(None))
         return [joins.column(name) for name in self.result.required + self.result.implied]
+
+    def _need_values(self, joins: Joins) -> None:
+        """Leave out what lacks a value of a dimension that is asked for, as it may where records of others imply that."""
+        for name in self.result.required:
+            if joins.is_nullable(name):
+                joins.conditions.append(joins.column(name).is_not(None))
 
     def _order(
         self,
