@@ -188,10 +188,8 @@ class Building(Executed[Mapping[ColumnName, Any]]):
     ) -> Self:
         """Keep only these data IDs; they go along with each question.  Makes no spatial or temporal join.
 
-        Statements: none for plain data IDs; 4 for each dimension that other keys name, and each set of them.
-
-        Keys other than those of dimensions are looked up at once: one query for each dimension that they name and each set
-        of them.
+        Statements: none for plain data IDs.  Keys other than those of dimensions are looked up at once, with 4 for each
+        dimension that they name and each set of them.
         """
         universe = self._services.universe
         group = dimensions if isinstance(dimensions, DimensionGroup) else universe.conform(dimensions)

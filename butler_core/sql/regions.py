@@ -57,10 +57,7 @@ class Regions:
     @lazy_property
     def overlap(self) -> Callable[[bytes | None, bytes | None], bool | None]:
         """Whether two regions overlap, exactly; None if one is missing."""
-        relate, decode = (
-            self.geometry.relate,
-            self._decode,
-        )  # nothing is looked up for each of a million pairs
+        relate, decode = self._relate, self._decode  # looked up here, not for each of a million pairs
 
         def overlap(first: bytes | None, second: bytes | None) -> bool | None:
             if first is None or second is None:

@@ -25,8 +25,11 @@ from butler_core.errors import (
     UnavailableError,
 )
 from butler_core.models.collection import CollectionType, SequenceEditMode
+from butler_core.models.dataset_ref import DatasetRef
 from butler_core.models.journal import BatchOutcome
 from butler_core.models.reports import RecoveryReport
+from butler_core.models.timespan import Timespan
+from butler_core.sql.writing.certifications import _ValidityStatements
 from butler_core.testing.context import make_context
 from butler_core.testing.registries.bridge import PlainBridge
 from butler_core.testing.repositories.invariants import find_unaccounted, find_violations
@@ -155,6 +158,56 @@ def test_editors_of_one_chain_lose_no_edit(server_url: str, tmp_path: Path) -> N
         for thread in threads:
             thread.join()
         assert sorted(butler.get_collection_chain("chain")) == names
+
+
+def test_validities_that_are_certified_at_once_stay_apart(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Butler.make_repo(tmp_path / "repo", {"registry": new_config(server_url).model_dump()}, testing_universe())
+    with Butler(tmp_path / "repo", run=RUN) as butler:
+        populate(butler)
+        butler.register_dataset_type("flaw", ["detector"], "StructuredDataDict", is_calibration=True)
+        butler.register_collection("valid", CollectionType.CALIBRATION)
+        data_id = {"instrument": "Cam", "detector": next(iter(butler.query_data_ids("detector")))["detector"]}
+        refs = []
+        for number in range(4):
+            butler.register_collection(f"run/{number}")
+            refs.append(butler.put({}, "flaw", data_id, run=f"run/{number}"))
+        # What is valid in the collection is known from here on, so certifying meets others nowhere but in its own rows.
+        butler.certify("valid", refs[:1], Timespan(-100, -50))
+        have_read, waited = threading.Barrier(len(refs)), threading.local()
+        read = _ValidityStatements.read
+
+        def read_together(statements: _ValidityStatements, *asked: Any) -> Any:
+            found = read(statements, *asked)
+            if not hasattr(waited, "once"):
+                waited.once = True
+                have_read.wait()
+            return found
+
+        monkeypatch.setattr(_ValidityStatements, "read", read_together)
+        outcomes = _certify_at_once(butler, refs)
+        assert sorted(outcomes) == ["certified", *["refused"] * (len(refs) - 1)]
+        assert butler.query().join_datasets("flaw", "valid", find_first=False).count() == 2
+
+
+def _certify_at_once(butler: Butler, refs: list[DatasetRef]) -> list[str]:
+    """Certify each for another time, of which any two overlap; return how it went for each."""
+    outcomes = list[str]()
+
+    def certify(number: int) -> None:
+        try:
+            butler.certify("valid", [refs[number]], Timespan(number, 50 + number))
+            outcomes.append("certified")
+        except ConflictError:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=certify, args=(number,)) for number in range(len(refs))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
 
 
 # -- what is refused, and how it is said
